@@ -1,0 +1,324 @@
+#ifndef BACKENDS_BACKEND_H
+#define BACKENDS_BACKEND_H
+
+#include "backends/entry.h"
+#include "lib/stream.h"
+
+/*
+ * A backend is one opened remote.  A driver (driver.h) opens it and fills in
+ * `struct backend_ops`; everyone else calls the be_*() functions below, which
+ * check, retry, count and name the failure, so that no driver has to.
+ *
+ * Paths are relative to the backend's root, '/'-separated, without a leading,
+ * trailing or doubled '/', and without "." or ".."; "" is the root.  They are
+ * the bytes that the user sees, UTF-8 by custom but not by rule; a driver maps
+ * what its service cannot store.
+ */
+
+/* What an opened backend can do; an overlay, what its inner one can, too. */
+enum be_caps {
+	BE_RANGE = 1 << 0,      /* get() from an offset */
+	BE_PUT_STREAM = 1 << 1, /* put() takes a source of unknown size */
+	BE_PUT_MD5 = 1 << 2,    /* put() must be told the MD5 beforehand */
+	BE_PUT_ATOMIC = 1 << 3, /* a broken put() leaves the old content */
+	BE_SET_MTIME = 1 << 4,  /* put() keeps put_opt.mtime */
+	BE_EMPTY_DIR = 1 << 5,  /* directories exist by themselves */
+	BE_NO_CASE = 1 << 6,    /* "A" and "a" are one name */
+	BE_POSIX = 1 << 7,      /* entries have `posix`; put_opt.meta is kept */
+	BE_OWNER = 1 << 8,      /* with BE_POSIX: owner and group, too */
+	BE_KEEP_OLD = 1 << 9,   /* put() and copy() know put_opt.keep_old */
+	/* From here on: set by backend_init() from the operations there are. */
+	BE_LIST_TREE = 1 << 10,
+	BE_COPY = 1 << 11,
+	BE_MOVE = 1 << 12,
+	BE_MOVE_DIR = 1 << 13,
+	BE_PURGE = 1 << 14,
+	BE_TOUCH = 1 << 15,
+	BE_HASH = 1 << 16,
+	BE_QUOTA = 1 << 17,
+	BE_XATTRS = 1 << 18,   /* get_xattrs() */
+	BE_SET_META = 1 << 19, /* set_meta() */
+	BE_MKNODE = 1 << 20,   /* symbolic links and special files */
+	BE_HARDLINK = 1 << 21,
+	BE_EQUAL = 1 << 22,
+	BE_FLUSH = 1 << 23,
+	BE_STRAYS = 1 << 24
+};
+
+struct get_opt {
+	int64_t off;
+	int64_t len;         /* -1: to the end */
+	const char *tag;     /* ERR_CONFLICT if the file has another now */
+	const char *version; /* an older one, or NULL */
+};
+
+/*
+ * What stands at the destination beforehand.  PUT_ANY writes over whatever is
+ * there; PUT_CREATE fails with ERR_EXISTS if something is; PUT_OVER fails with
+ * ERR_CONFLICT unless it is still what put_opt.over says (as far as the driver
+ * can tell: size, mtime, tag).
+ */
+enum put_over { PUT_ANY, PUT_CREATE, PUT_OVER };
+
+struct put_opt {
+	int64_t mtime;       /* ns, or MTIME_UNKNOWN; meta's goes first */
+	struct digests hash; /* those known of the content to come */
+	const char *mime;
+	enum put_over mode;
+	const struct entry *over; /* for PUT_OVER */
+
+	/*
+	 * Keep mode, times and, with BE_OWNER, owner of this entry, and the
+	 * `xattrs`; NULL for what a new file gets by itself.  copy() takes
+	 * the extended attributes from its source instead.
+	 */
+	const struct entry *meta;
+	const struct xattrs *xattrs;
+
+	/*
+	 * The path that the old file is moved to, so that at no instant there
+	 * is neither the old nor the new at the old one's place; or NULL.
+	 * Parents are created.  Needs BE_KEEP_OLD.
+	 */
+	const char *keep_old;
+
+	bool inplace;     /* write into the file itself, not aside */
+	bool durable;     /* on stable storage before it appears */
+	bool no_verify;   /* do not read back what has been written */
+	unsigned threads; /* for one large file; 0: the driver's choice */
+};
+
+struct quota {
+	int64_t total, used, free, trashed; /* bytes, -1 unknown */
+};
+
+struct backend;
+
+/*
+ * Each call blocks, may come from several threads at once (never more than
+ * `max_calls`), looks at op_check() at least every second while it waits, and
+ * returns 0, or -1 with op->err set.  A driver reports a failure's kind and
+ * never sleeps, retries, logs above debug level, or prints.
+ *
+ * An `*out` is filled only on success; its strings are in op->arena.  `out`
+ * may be NULL where the caller does not want it.
+ */
+struct backend_ops {
+	/* Free everything. Called once, with no other call under way. */
+	void (*close)(struct backend *be);
+
+	/*
+	 * The entries directly in `dir`, in any order, each with its plain
+	 * name.  ERR_NO_DIR if there is no such directory, ERR_NOT_DIR if it
+	 * is a file.  Left out are the driver's own temporary files.
+	 */
+	int (*list)(struct backend *be, struct op *op, const char *dir,
+		    entry_fn *fn, void *arg);
+
+	/* Never follows a symbolic link. out->name is the last component. */
+	int (*stat)(struct backend *be, struct op *op, const char *path,
+		    struct entry *out);
+
+	/* Push the file's bytes, in order, into `dst`. */
+	int (*get)(struct backend *be, struct op *op, const char *path,
+		   const struct get_opt *opt, struct sink *dst);
+
+	/*
+	 * Create or replace the file with all of `src`.  Missing parents are
+	 * created.  `src` ending early is ERR_CONFLICT, and no file appears.
+	 */
+	int (*put)(struct backend *be, struct op *op, const char *path,
+		   struct source *src, const struct put_opt *opt,
+		   struct entry *out);
+
+	/*
+	 * Make a directory and its missing parents.  One that is there
+	 * already is no error; something else in its place is ERR_NOT_DIR.
+	 */
+	int (*mkdir)(struct backend *be, struct op *op, const char *path);
+
+	/* ERR_NOT_EMPTY, ERR_NO_DIR, ERR_NOT_DIR. */
+	int (*rmdir)(struct backend *be, struct op *op, const char *path);
+
+	/* Any entry but a directory: ERR_IS_DIR, ERR_NOT_FOUND. */
+	int (*unlink)(struct backend *be, struct op *op, const char *path);
+
+	/* From here on each may be NULL, and its BE_ bit is then unset. */
+
+	/* As list(), with all below `dir`. Only if cheaper than walking. */
+	int (*list_tree)(struct backend *be, struct op *op, const char *dir,
+			 entry_fn *fn, void *arg);
+
+	/*
+	 * Within the service; `from` may be open on another root of it, or
+	 * even be of another service: then, and where this pair cannot be
+	 * copied directly, ERR_UNSUPPORTED and nothing has happened.  `seen`
+	 * is the source as it was listed: ERR_CONFLICT if it changes while it
+	 * is read.
+	 */
+	int (*copy)(struct backend *be, struct op *op, struct backend *from,
+		    const char *src, const struct entry *seen, const char *dst,
+		    const struct put_opt *opt, struct entry *out);
+
+	/* A file; else as copy(). Its metadata moves along. */
+	int (*move)(struct backend *be, struct op *op, struct backend *from,
+		    const char *src, const struct entry *seen, const char *dst,
+		    const struct put_opt *opt, struct entry *out);
+
+	/* A directory with all below it; ERR_EXISTS if `dst` is there. */
+	int (*move_dir)(struct backend *be, struct op *op, struct backend *from,
+			const char *src, const char *dst);
+
+	/* A directory and all below it, in one request. */
+	int (*purge)(struct backend *be, struct op *op, const char *dir);
+
+	int (*touch)(struct backend *be, struct op *op, const char *path,
+		     int64_t mtime);
+
+	/* Digests that list() and stat() do not carry; `want` as in `have`. */
+	int (*hash)(struct backend *be, struct op *op, const char *path,
+		    unsigned want, struct digests *out);
+
+	/* Any kind of entry; never follows a symbolic link. */
+	int (*get_xattrs)(struct backend *be, struct op *op, const char *path,
+			  struct xattrs *out);
+
+	/*
+	 * Give an entry that is there the mode, times and owner of `want`
+	 * (which may be a directory or a link, too) and, if `x` is not NULL,
+	 * exactly those extended attributes.
+	 */
+	int (*set_meta)(struct backend *be, struct op *op, const char *path,
+			const struct entry *want, const struct xattrs *x);
+
+	/*
+	 * Make the symbolic link or special file that `e` describes, with its
+	 * metadata; replaces as put() does.
+	 */
+	int (*mknode)(struct backend *be, struct op *op, const char *path,
+		      const struct entry *e, const struct put_opt *opt);
+
+	/* Make `to` another name of the file `from`; replaces what is there. */
+	int (*hardlink)(struct backend *be, struct op *op, const char *from,
+			const char *to);
+
+	/*
+	 * Whether two files hold the same bytes, read now from both; `other`
+	 * may be another backend: ERR_UNSUPPORTED as for copy().
+	 */
+	int (*equal)(struct backend *be, struct op *op, const char *path,
+		     struct backend *other, const char *other_path,
+		     bool *equal);
+
+	int (*quota)(struct backend *be, struct op *op, struct quota *out);
+
+	/* All that was put is on stable storage when this returns. */
+	int (*flush)(struct backend *be, struct op *op);
+
+	/*
+	 * Remove from `dir` the temporary files that a killed run left: all
+	 * but those that a running process holds, and those that would be
+	 * resumed by copying one of the `n` entries at `keep` to here.
+	 * `*removed` is added to.
+	 */
+	int (*strays)(struct backend *be, struct op *op, const char *dir,
+		      const struct entry *keep, size_t n, unsigned *removed);
+};
+
+/* The first member of every driver's own structure. */
+struct backend {
+	const struct backend_ops *ops;
+	char *name;         /* as the user wrote it, "photos:2024" */
+	unsigned caps;      /* enum be_caps */
+	unsigned hashes;    /* bits of enum hash_type it can tell */
+	unsigned listed;    /* bits of those that list() and stat() carry */
+	int64_t mtime_step; /* ns: the finest difference it can store */
+	unsigned max_calls; /* calls at once; 0 for no limit */
+	unsigned tries;     /* of a call that fails with a retryable kind */
+	_Atomic int64_t retries; /* how often a call was tried again */
+
+	/*
+	 * Names this root, the same for each way of writing it, different for
+	 * every other: for what is remembered between runs.
+	 */
+	char *identity;
+};
+
+/* For drivers: set `ops`, `name`, and the caps `ops` shows plus `extra`. */
+void backend_init(struct backend *be, const struct backend_ops *ops,
+		  const char *name, const char *identity, unsigned extra);
+
+static inline bool be_can(const struct backend *be, unsigned caps)
+{
+	return (be->caps & caps) == caps;
+}
+
+void be_close(struct backend *be);
+
+/*
+ * The entries directly in `dir`, sorted by the bytes of their names, each
+ * once, into `out` (listing.h), which the caller frees.  Large directories
+ * are kept on disk.  A name that no entry may have ("..", "a/b") fails the
+ * listing with ERR_CORRUPT.
+ */
+struct listing;
+int be_list(struct backend *be, struct op *op, const char *dir,
+	    struct listing *out) MUST_CHECK;
+
+int be_stat(struct backend *be, struct op *op, const char *path,
+	    struct entry *out) MUST_CHECK;
+
+/* Resumes after a lost connection where `dst` stopped, if `tag` still holds. */
+int be_get(struct backend *be, struct op *op, const char *path,
+	   const struct get_opt *opt, struct sink *dst) MUST_CHECK;
+
+/*
+ * Takes any source: what the driver needs and `src` lacks (a size, an MD5, a
+ * second reading) is had by spooling it to a temporary file first.
+ */
+int be_put(struct backend *be, struct op *op, const char *path,
+	   struct source *src, const struct put_opt *opt,
+	   struct entry *out) MUST_CHECK;
+
+int be_mkdir(struct backend *be, struct op *op, const char *path) MUST_CHECK;
+int be_rmdir(struct backend *be, struct op *op, const char *path) MUST_CHECK;
+int be_unlink(struct backend *be, struct op *op, const char *path) MUST_CHECK;
+
+/* ERR_UNSUPPORTED unless be_can(be, BE_x); and so for each optional one. */
+int be_copy(struct backend *be, struct op *op, struct backend *from,
+	    const char *src, const struct entry *seen, const char *dst,
+	    const struct put_opt *opt, struct entry *out) MUST_CHECK;
+int be_move(struct backend *be, struct op *op, struct backend *from,
+	    const char *src, const struct entry *seen, const char *dst,
+	    const struct put_opt *opt, struct entry *out) MUST_CHECK;
+int be_move_dir(struct backend *be, struct op *op, struct backend *from,
+		const char *src, const char *dst) MUST_CHECK;
+int be_touch(struct backend *be, struct op *op, const char *path,
+	     int64_t mtime) MUST_CHECK;
+int be_hash(struct backend *be, struct op *op, const char *path, unsigned want,
+	    struct digests *out) MUST_CHECK;
+int be_get_xattrs(struct backend *be, struct op *op, const char *path,
+		  struct xattrs *out) MUST_CHECK;
+int be_set_meta(struct backend *be, struct op *op, const char *path,
+		const struct entry *want, const struct xattrs *x) MUST_CHECK;
+int be_mknode(struct backend *be, struct op *op, const char *path,
+	      const struct entry *e, const struct put_opt *opt) MUST_CHECK;
+int be_hardlink(struct backend *be, struct op *op, const char *from,
+		const char *to) MUST_CHECK;
+int be_equal(struct backend *be, struct op *op, const char *path,
+	     struct backend *other, const char *other_path,
+	     bool *equal) MUST_CHECK;
+int be_quota(struct backend *be, struct op *op, struct quota *out) MUST_CHECK;
+int be_flush(struct backend *be, struct op *op) MUST_CHECK;
+int be_strays(struct backend *be, struct op *op, const char *dir,
+	      const struct entry *keep, size_t n,
+	      unsigned *removed) MUST_CHECK;
+
+/*
+ * Remove a directory and all below it: by the driver's purge(), or else entry
+ * by entry, deepest first.  The root itself stays if the driver cannot remove
+ * it.
+ */
+int be_purge(struct backend *be, struct op *op, const char *dir) MUST_CHECK;
+
+#endif

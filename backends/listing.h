@@ -1,0 +1,48 @@
+#ifndef BACKENDS_LISTING_H
+#define BACKENDS_LISTING_H
+
+#include "backends/entry.h"
+#include "lib/spool.h"
+
+/*
+ * A sorted list of entries.  It is filled, sorted once, then read from the
+ * front.  Beyond LISTING_MEMORY bytes it lies in sorted runs in a temporary
+ * file (of $TMPDIR, already unlinked), which are merged as it is read: so a
+ * directory with a million names needs no more memory than one with a few
+ * thousand.  Not for several threads at once.
+ */
+enum { LISTING_MEMORY = 4 * 1024 * 1024 };
+
+struct listing;
+
+/* All zero is the empty one. */
+struct listing {
+	struct listing_runs *runs; /* on disk; NULL while all is in memory */
+	char *data;		   /* packed entries, one after the other */
+	size_t len, cap;
+	struct listing_ref *refs; /* one for each, sorted by listing_sort() */
+	size_t n, refs_cap, at;
+	bool sorted;
+	size_t total; /* entries added so far */
+};
+
+int listing_add(struct listing *l, struct op *op,
+		const struct entry *e) MUST_CHECK;
+
+/* To be called once, after the last listing_add(). */
+int listing_sort(struct listing *l, struct op *op) MUST_CHECK;
+
+/*
+ * The next entry into `*e` and its posix part into `*meta`; they last until
+ * the next call.  1, or 0 at the end, or -1.  Of several entries with one name
+ * only the first is given.
+ */
+int listing_next(struct listing *l, struct op *op, struct entry *e,
+		 struct posix_meta *meta) MUST_CHECK;
+
+/* As listing_add(), as a function for a driver's list(); `arg` the listing. */
+entry_fn listing_gather;
+
+void listing_free(struct listing *l);
+
+#endif

@@ -1,0 +1,100 @@
+#ifndef BACKENDS_REMOTE_H
+#define BACKENDS_REMOTE_H
+
+#include "backends/backend.h"
+#include "lib/ini.h"
+
+/*
+ * Places, as the user writes them:
+ *
+ *	/some/path, path, ./a:b		this machine's disk
+ *	name:path			remote `name` of the configuration
+ *	:driver,key=value,...:path	a remote made on the spot
+ *	name,key=value:path		`name` with options changed
+ *
+ * As in rclone: what stands before the first ':' is a remote's name unless
+ * there is a '/' in it; a value that holds ',' or ':' is put in "" or '', with
+ * a doubled quote for a quote.
+ */
+struct place {
+	const char *remote; /* section's name; NULL: local, or on the spot */
+	const char *driver; /* of ":driver,..."; NULL otherwise */
+	const struct place_option {
+		const char *key, *value;
+	} *options;
+	size_t n_options;
+	const char *path; /* cleaned for remotes, as it is for local ones */
+	bool dir_hint;	  /* ends in '/' */
+};
+
+/* The parts are put in `a`.  ERR_INVALID says what is wrong with `spec`. */
+int place_parse(struct arena *a, const char *spec, struct place *out,
+		struct err *e) MUST_CHECK;
+
+/* Whether `name` may name a remote: rclone's rule. */
+bool remote_name_valid(const char *name);
+
+/* Where things are kept, and the configuration; made once by cmd/. */
+struct remotes {
+	const char *config_path;
+	const char *state_dir; /* for what must survive; may not exist yet */
+	const char *cache_dir;
+	struct ini *config;	  /* loaded when first needed */
+	pthread_mutex_t lock;	  /* guards config, memory */
+	struct hash_memory *memory; /* opened when first needed */
+	bool no_memory;		  /* --no-hash-memory */
+	bool metadata;		  /* false with --no-metadata */
+	bool copy_links;	  /* local: follow symbolic links (-L) */
+};
+
+/* What a driver's open() is given: one section, with the changes on top. */
+struct remote_conf {
+	const char *name; /* as the user wrote it, for messages */
+	const struct driver *driver;
+	struct remotes *remotes;
+	const struct place_option *options;
+	size_t n_options;
+};
+
+/*
+ * The value of an option, in the type that its table says; the table's
+ * fallback where it is not set, else NULL, false or 0.
+ */
+const char *conf_str(const struct remote_conf *c, const char *key);
+bool conf_bool(const struct remote_conf *c, const char *key);
+int64_t conf_int(const struct remote_conf *c, const char *key);
+
+/*
+ * Open a place.  ERR_NOT_FOUND if the configuration has no such remote,
+ * ERR_INVALID for an unknown driver, an option that it does not have or a
+ * value that does not fit.  Nothing is asked of a server yet.
+ */
+int remote_open(struct remotes *r, const char *spec, struct op *op,
+		struct backend **out) MUST_CHECK;
+
+/*
+ * As remote_open(), for a place that may be a file: the backend is then opened
+ * on its folder and `*file` is its name (in op->arena), else `*file` is NULL.
+ * ERR_NOT_FOUND if there is nothing.
+ */
+int remote_open_source(struct remotes *r, const char *spec, struct op *op,
+		       struct backend **out, const char **file) MUST_CHECK;
+
+/*
+ * As remote_open() for the place whose last component is the name that
+ * something is to be given: the backend is opened on its parent.
+ */
+int remote_open_parent(struct remotes *r, const char *spec, struct op *op,
+		       struct backend **out, const char **name) MUST_CHECK;
+
+/* Load the configuration unless it is; a missing file is an empty one. */
+int remotes_config(struct remotes *r, struct op *op,
+		   struct ini **out) MUST_CHECK;
+
+/* The memory of hashes, or NULL if it is off or cannot be opened. */
+struct hash_memory *remotes_memory(struct remotes *r, struct op *op);
+
+/* Close the memory and free the configuration. */
+void remotes_free(struct remotes *r);
+
+#endif

@@ -1,0 +1,93 @@
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+#include <stddef.h>
+
+#include "backends/remote.h"
+#include "lib/op.h"
+
+/*
+ * A flag, and where its value goes in the command's own options structure.
+ * Help, manual pages and shell completion are made from the same tables.
+ */
+enum opt_type {
+	OPT_END,
+	OPT_BOOL,     /* bool; --no-NAME or --NAME=false takes it back */
+	OPT_COUNT,    /* int; how often it was given: -vv */
+	OPT_INT,      /* int64_t */
+	OPT_SIZE,     /* int64_t bytes; a suffix means 1024 a step */
+	OPT_DURATION, /* int64_t ns */
+	OPT_STR,      /* const char * */
+	OPT_LIST      /* struct opt_list: may come several times, in order */
+};
+
+struct opt {
+	enum opt_type type;
+	char letter;	  /* 'n' for -n, or 0 */
+	const char *name; /* "dry-run" for --dry-run */
+	const char *arg;  /* its value in help, NULL if it takes none */
+	const char *help; /* lower case, no full stop */
+	size_t at;	  /* offsetof the value */
+	bool hidden;	  /* accepted, not shown */
+};
+
+#define OPT_AT(type_, letter_, name_, arg_, st, field, help_)             \
+	{                                                                 \
+		.type = (type_), .letter = (letter_), .name = (name_),    \
+		.arg = (arg_), .help = (help_), .at = offsetof(st, field) \
+	}
+
+/* Values in the order of the command line, with the flag each came from. */
+struct opt_list {
+	struct opt_item {
+		const char *flag, *value;
+	} *at;
+	size_t n;
+};
+
+/* Flags that several commands share, and where their structure begins. */
+struct opt_group {
+	const char *title; /* "Filter flags" */
+	const struct opt *opts;
+	size_t at; /* offset in the command's options */
+};
+
+struct globals; /* globals.h: the flags that every command has */
+
+struct cmd_ctx {
+	struct op op;
+	int argc; /* what is left after the flags */
+	char **argv;
+	void *opts; /* the command's options structure */
+	const struct globals *globals;
+	struct remotes *remotes;
+	const struct cmd *cmd;
+};
+
+struct cmd_example {
+	const char *line; /* "ferry sync ~/Photos nas:Photos" */
+	const char *what; /* "make nas:Photos like ~/Photos" */
+};
+
+/* One command: a file in cmd/ exports one of these and nothing else. */
+struct cmd {
+	const char *name;	/* "lsjson" */
+	const char *args;	/* "SOURCE DEST" */
+	const char *summary;	/* for the list of commands */
+	const char *about;	/* paragraphs for help and manual */
+	int min_args, max_args; /* max -1: any number */
+	const struct opt_group *groups; /* ended by one without opts; or NULL */
+	size_t opts_size;
+	const void *defaults; /* the value of `opts` before parsing */
+	const struct cmd_example *examples; /* ended by one without line */
+	const struct cmd *const *subs; /* "config create"..., or NULL */
+	bool hidden;
+
+	/* 0, or -1 with cx->op.err set, which main() prints and exits with. */
+	int (*run)(struct cmd_ctx *cx);
+};
+
+/* All commands in the order of the help; NULL at the end. */
+extern const struct cmd *const commands[];
+
+#endif
