@@ -93,14 +93,16 @@ static void join(struct err *e, const char *front, const char *reason)
 {
 	size_t f = strlen(front), r = strlen(reason);
 	size_t room = sizeof(e->msg) - 1;
+	const char *between = f + 2 + r <= room ? ": " : "...: ";
+	size_t m = strlen(between);
 
-	if (f + 2 + r <= room)
-		snprintf(e->msg, sizeof(e->msg), "%s: %s", front, reason);
-	else if (r + 5 < room)
-		snprintf(e->msg, sizeof(e->msg), "%.*s...: %s",
-			 (int)(room - r - 5), front, reason);
-	else
-		snprintf(e->msg, sizeof(e->msg), "%s", reason);
+	if (r + m >= room)
+		f = m = 0;
+	else if (f > room - r - m)
+		f = room - r - m;
+	memcpy(e->msg, front, f);
+	memcpy(e->msg + f, between, m);
+	memcpy(e->msg + f + m, reason, r + 1);
 }
 
 int err_sys(struct err *e, const char *fmt, ...)

@@ -5,10 +5,10 @@
 #include "lib/op.h"
 
 /*
- * A list of records that grows without growing in memory: the first SPOOL_MEMORY
+ * A list of records that grows without growing in memory: at most SPOOL_MEMORY
  * bytes are kept there, the rest goes to an unlinked temporary file in
- * $TMPDIR or /tmp.  Appending is safe from several threads; reading starts
- * when the appending is over.  All zero but the lock is the empty one.
+ * $TMPDIR or /tmp.  Appending is safe from several threads; reading is one
+ * thread's and starts when the appending is over.
  */
 enum { SPOOL_MEMORY = 256 * 1024 };
 
@@ -20,12 +20,14 @@ struct spool {
 	size_t count;	      /* records */
 	int64_t at;	      /* where the reader is */
 	struct buf record;    /* the reader's */
+	struct buf window;    /* the part of the file it last read ... */
+	int64_t window_at;    /* ... from here */
 };
 
 void spool_init(struct spool *s);
 void spool_free(struct spool *s);
 
-/* Append one record of `n` bytes, at most 1 MiB. */
+/* Append one record of `n` bytes; ERR_UNSUPPORTED beyond 1 MiB. */
 int spool_add(struct spool *s, struct op *op, const void *p,
 	      size_t n) MUST_CHECK;
 
