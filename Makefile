@@ -1,18 +1,31 @@
 # ferry: one Makefile, no recursion.  `make help` lists the targets.
 
+VERSION := 0.1.0
+
 PREFIX  ?= /usr/local
 DESTDIR ?=
 CFLAGS  ?= -O2 -g
 SAN     ?=
 V       ?= 0
+T       ?= fuzz_ini
+TIME    ?= 60
+REMOTE  ?=
+E2E     ?= $(basename $(notdir $(wildcard tests/e2e/*.sh)))
 
 FOLDERS := lib net crypt backends backends/local backends/mem \
 	   backends/fault sync repo vfs mount cmd
 PKGS    := sqlite3 libpcre2-8 libcrypto
 
+# `make fuzz` is a build of its own: clang, its fuzzer and two sanitizers.
+ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
+CC  := clang
+SAN := fuzzer-no-link,address,undefined
+endif
+
 # A build with other flags goes to another folder and never meets this one.
 comma := ,
-B := build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)
+CLANG := $(findstring clang,$(notdir $(firstword $(CC))))
+B     := build/$(if $(CLANG),clang-)$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)
 
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS))
@@ -20,58 +33,172 @@ PKG_LIBS   := $(shell pkg-config --libs $(PKGS))
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wconversion -Wformat=2 -Wundef -Wvla \
 	-Wcast-qual -Wwrite-strings -Wimplicit-fallthrough -Werror
-FLAGS := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -pthread \
-	 $(PKG_CFLAGS) $(WARN) $(if $(SAN),-fsanitize=$(SAN) \
-	 -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
-SRC   := $(foreach d,$(FOLDERS),$(wildcard $(d)/*.c))
-OBJ   := $(SRC:%.c=$(B)/%.o)
-CORE  := $(filter-out $(B)/cmd/main.o,$(OBJ))
-TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
+HARDEN_x86_64  := -fcf-protection
+HARDEN_aarch64 := -mbranch-protection=standard
+ifeq ($(SAN),)
+HARDEN    := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
+	     -fstack-clash-protection -fPIE $(HARDEN_$(shell uname -m))
+HARDEN_LD := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed
+else
+HARDEN    := -fsanitize=$(SAN) -fno-sanitize-recover=all \
+	     -fno-omit-frame-pointer
+HARDEN_LD :=
+endif
+
+FLAGS := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -pthread \
+	 $(PKG_CFLAGS) $(WARN) $(HARDEN)
+DEFS  := -DFERRY_VERSION='"$(VERSION)"'
+LINK   = $(CC) $(CFLAGS) $(FLAGS) $(HARDEN_LD) $(LDFLAGS) -o $@ \
+	 $(filter %.o %.a,$^) $(PKG_LIBS)
+
+SRC     := $(foreach d,$(FOLDERS),$(wildcard $(d)/*.c))
+OBJ     := $(SRC:%.c=$(B)/%.o)
+CORE    := $(filter-out $(B)/cmd/main.o,$(OBJ))
+UNIT    := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
+FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+SUITE   := $(patsubst %.c,$(B)/%.o,$(wildcard tests/suite/*.c))
+TEST_C  := $(wildcard tests/unit/*.c tests/fuzz/*.c tests/suite/*.c \
+	   tests/lib/*.c)
+
+# The sanitizers of this compiler need a memory layout without surprises.
+RUN := $(if $(SAN),setarch -R) env FERRY=$(CURDIR)/$(B)/ferry \
+       FERRY_BUILD=$(CURDIR)/$(B) FERRY_SAN=$(subst $(comma),-,$(SAN))
 
 Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $@)
 
 all: $(B)/ferry compile_commands.json
 
-$(B)/ferry: $(OBJ)
-	$(Q)$(CC) $(CFLAGS) $(FLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+$(B)/ferry: $(B)/cmd/main.o $(B)/core.a
+	$(call say,LINK)
+	$(Q)$(LINK)
+
+# Made anew each time, so that no object of a deleted file stays in it.
+$(B)/core.a: $(CORE)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # -MMD -MP: the next run knows which headers each object came from.
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(FLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS) $(FLAGS) $(DEFS) -MMD -MP -c -o $@ $<
 
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(CORE)
-	$(Q)$(CC) $(CFLAGS) $(FLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+$(UNIT): %: %.o $(B)/core.a
+	$(call say,LINK)
+	$(Q)$(LINK)
 
--include $(OBJ:.o=.d) $(TESTS:=.d)
+$(B)/tests/suite/suite: $(SUITE) $(B)/core.a
+	$(call say,LINK)
+	$(Q)$(LINK)
 
-check: $(TESTS)
-	@scripts/check-layers
-	@for t in $(TESTS); do echo "# $$t"; $$t || exit 1; done
+# In a fuzzing build the fuzzer itself is main(), elsewhere a replay is.
+ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
+$(FUZZERS): HARDEN_LD := -fsanitize=fuzzer
+$(FUZZERS): %: %.o $(B)/core.a
+	$(call say,LINK)
+	$(Q)$(LINK)
+else
+$(FUZZERS): %: %.o $(B)/tests/lib/replay.o $(B)/core.a
+	$(call say,LINK)
+	$(Q)$(LINK)
+endif
 
-fuzz: FLAGS += -fsanitize=fuzzer,address,undefined
-fuzz:
-	@mkdir -p build/fuzz
-	$(Q)clang $(CFLAGS) $(FLAGS) -o build/fuzz/$(T) tests/fuzz/$(T).c \
-		$(filter-out cmd/main.c,$(SRC)) $(PKG_LIBS)
-	build/fuzz/$(T) -max_total_time=$(or $(TIME),60) build/fuzz/$(T).corpus
+# Programs of the benchmark, which share nothing with ferry.
+$(B)/tests/lib/mktree $(B)/tests/lib/floor: %: %.o
+	$(call say,LINK)
+	$(Q)$(LINK)
 
-compile_commands.json: Makefile $(SRC)
-	@{ echo '['; sep=; for f in $(SRC); do \
-	  printf '%s{"directory":"%s","file":"%s","command":"cc %s -c %s"}' \
-	    "$$sep" "$(CURDIR)" "$$f" '$(FLAGS)' "$$f"; sep=','; \
-	done; echo ']'; } >$@
+-include $(OBJ:.o=.d) $(TEST_C:%.c=$(B)/%.d)
+
+check: $(UNIT) $(FUZZERS)
+	@$(RUN) tests/lib/run $(UNIT) \
+	  $(foreach f,$(FUZZERS),"$(f) tests/fuzz/corpus/$(patsubst \
+	  fuzz_%,%,$(notdir $(f)))") scripts/check-layers scripts/check-style
+
+unit: $(UNIT)
+	@$(RUN) tests/lib/run $(UNIT)
+
+suite: $(B)/tests/suite/suite
+	@$(RUN) tests/lib/suite $(REMOTE)
+
+e2e: $(B)/ferry
+	@$(RUN) tests/lib/run $(E2E:%=tests/e2e/%.sh)
+
+soak: $(B)/ferry
+	@$(RUN) env KILL_ROUNDS=200 FIDELITY_ROUNDS=100 FERRY_TIMEOUT=7200 \
+	  tests/lib/run tests/e2e/kill.sh tests/e2e/fidelity.sh
+
+fuzz: $(B)/tests/fuzz/$(T)
+	@mkdir -p $(B)/corpus/$(T) tests/fuzz/corpus/$(T:fuzz_%=%)
+	$< -max_total_time=$(TIME) $(B)/corpus/$(T) \
+	  tests/fuzz/corpus/$(T:fuzz_%=%)
+
+bench-tools: $(B)/ferry $(B)/tests/lib/mktree $(B)/tests/lib/floor
+
+# One mark a file, so that an analysis goes on where the last one stopped.
+analyze: $(SRC:%.c=$(B)/tidy/%.ok)
+	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
+	  --enable=warning,performance,portability -D_GNU_SOURCE -I. \
+	  --suppress=missingIncludeSystem --library=posix,gnu $(SRC)
+
+$(B)/tidy/%.ok: %.c .clang-tidy Makefile
+	@mkdir -p $(@D)
+	@printf '  %-7s %s\n' TIDY $<
+	$(Q)clang-tidy --quiet $< -- $(FLAGS) $(DEFS) -Wno-everything
+	@touch $@
+
+quote  := "
+listed := $(SRC) $(TEST_C)
+as_json = "directory":"$(CURDIR)","file":"$(1)","command":"cc $(subst \
+	  $(quote),\$(quote),$(FLAGS) $(DEFS)) -c $(1)"
+comma_unless_last = $(if $(filter-out $(lastword $(listed)),$(1)),$(comma))
+compile_commands.json: Makefile $(listed)
+	$(file >$@,[)
+	$(foreach f,$(listed),$(file \
+	  >>$@,{$(call as_json,$(f))}$(call comma_unless_last,$(f))))
+	$(file >>$@,])
+	@:
+
+SHARE = $(DESTDIR)$(PREFIX)/share
+COMPLETIONS := bash-completion/completions/ferry zsh/site-functions/_ferry \
+	       fish/vendor_completions.d/ferry.fish
 
 install: $(B)/ferry
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(B)/ferry $(DESTDIR)$(PREFIX)/bin/ferry
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/man/man1 \
+	  $(dir $(COMPLETIONS:%=$(SHARE)/%))
+	install -s -m 755 $(B)/ferry $(DESTDIR)$(PREFIX)/bin/ferry
+	rm -rf $(B)/man && mkdir -p $(B)/man && $(B)/ferry man $(B)/man
+	install -m 644 $(B)/man/*.1 $(SHARE)/man/man1
+	for c in $(COMPLETIONS); do \
+	  $(B)/ferry completion $${c%%[-/]*} >$(B)/completion && \
+	  install -m 644 $(B)/completion $(SHARE)/$$c || exit 1; \
+	done
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/ferry
+	rm -f $(DESTDIR)$(PREFIX)/bin/ferry $(SHARE)/man/man1/ferry.1 \
+	  $(SHARE)/man/man1/ferry-*.1 $(COMPLETIONS:%=$(SHARE)/%)
 
 clean:
 	rm -rf build compile_commands.json
 
-.PHONY: all check fuzz install uninstall clean
+help:
+	@echo 'make                 build $(B)/ferry'
+	@echo 'make check           unit tests, fuzz corpora, layers, style'
+	@echo 'make suite [REMOTE=] the driver suite; by default on all drivers'
+	@echo 'make e2e [E2E="..."] whole-program tests: $(E2E)'
+	@echo 'make soak            200 kills and 100 rounds of changes'
+	@echo 'make fuzz [T=fuzz_ini] [TIME=60]'
+	@echo 'make analyze         clang-tidy and cppcheck'
+	@echo 'make bench-tools     what scripts/bench needs'
+	@echo 'make install         to PREFIX=$(PREFIX), below DESTDIR='
+	@echo 'make uninstall       and take it away again'
+	@echo 'make clean'
+	@echo
+	@echo 'CC=clang, SAN=address,undefined and SAN=thread build in folders'
+	@echo 'of their own and go with all of these; V=1 shows the commands.'
+
+.PHONY: all analyze bench-tools check clean e2e fuzz help install soak suite \
+	uninstall unit
 .SECONDARY:
+.DELETE_ON_ERROR:
