@@ -15,7 +15,7 @@ enum opt_type {
 	OPT_BOOL,     /* bool; --no-NAME or --NAME=false takes it back */
 	OPT_COUNT,    /* int; how often it was given: -vv */
 	OPT_INT,      /* int64_t */
-	OPT_SIZE,     /* int64_t bytes; a suffix means 1024 a step */
+	OPT_SIZE,     /* int64_t bytes; bare numbers are KiB, as in rclone */
 	OPT_DURATION, /* int64_t ns */
 	OPT_STR,      /* const char * */
 	OPT_LIST      /* struct opt_list: may come several times, in order */
@@ -53,6 +53,7 @@ struct opt_group {
 };
 
 struct globals; /* globals.h: the flags that every command has */
+struct term;	/* term.h: standard error */
 
 struct cmd_ctx {
 	struct op op;
@@ -62,6 +63,7 @@ struct cmd_ctx {
 	const struct globals *globals;
 	struct remotes *remotes;
 	const struct cmd *cmd;
+	struct term *term;
 };
 
 struct cmd_example {
@@ -80,7 +82,7 @@ struct cmd {
 	size_t opts_size;
 	const void *defaults; /* the value of `opts` before parsing */
 	const struct cmd_example *examples; /* ended by one without line */
-	const struct cmd *const *subs; /* "config create"..., or NULL */
+	const struct cmd *const *subs; /* named "config create"; or NULL */
 	bool hidden;
 
 	/* 0, or -1 with cx->op.err set, which main() prints and exits with. */
@@ -89,5 +91,11 @@ struct cmd {
 
 /* All commands in the order of the help; NULL at the end. */
 extern const struct cmd *const commands[];
+
+extern const struct cmd cmd_cat, cmd_check, cmd_completion, cmd_config,
+	cmd_copy, cmd_copyto, cmd_delete, cmd_deletefile, cmd_hashsum,
+	cmd_help, cmd_listremotes, cmd_ls, cmd_lsd, cmd_lsf, cmd_lsjson,
+	cmd_man, cmd_mkdir, cmd_move, cmd_moveto, cmd_purge, cmd_rmdir,
+	cmd_size, cmd_sync, cmd_version;
 
 #endif

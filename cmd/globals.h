@@ -17,8 +17,11 @@ struct globals {
 	const char *color; /* auto, never, always; NO_COLOR is respected */
 	int64_t bwlimit;   /* bytes a second, -1 none */
 	bool no_hash_memory;
+	bool help;	   /* -h: the command's help instead of the command */
+	bool version;	   /* --version: as the command */
 };
 
 extern const struct opt global_opts[];
+extern const struct globals globals_default;
 
 #endif
