@@ -1,0 +1,172 @@
+#!/bin/bash
+# Killed at any instant, the destination has each file's old or its new
+# content, and the next run finishes the work.
+# shellcheck source=tests/lib/e2e.sh
+. "$(dirname "$0")/../lib/e2e.sh"
+
+rounds=${KILL_ROUNDS:-30}
+S=$SHM/src D=$SHM/dst
+export S D
+
+# Two states of a tree: small files, some large, and one that takes a while.
+cat >"$BIN/state.py" <<'END'
+import os, random, sys
+top, seed = sys.argv[1], int(sys.argv[2])
+rng = random.Random(seed)
+os.makedirs(top, exist_ok=True)
+keep = set()
+for i in range(400):
+    if (i + seed) % 17 == 0:
+        continue  # not in this state: added or deleted between two
+    d = "%s/d%d" % (top, i % 20)
+    os.makedirs(d, exist_ok=True)
+    size = (0, 100, 5000, 70000, 300000, 2000000)[i % 6 if i % 40 else 5]
+    path = "%s/f%d" % (d, i)
+    keep.add(path)
+    with open(path, "wb") as f:
+        f.write(rng.randbytes(size))
+for d, _, names in os.walk(top):
+    for n in names:
+        if d + "/" + n not in keep:
+            os.unlink(d + "/" + n)
+END
+
+# Every file of the destination is, whole, one of the old or of the new state.
+cat >"$BIN/whole.py" <<'END'
+import hashlib, os, sys
+dst, trees = sys.argv[1], sys.argv[2:]
+bad = 0
+def read(path):
+    try:
+        with open(path, "rb") as f:
+            return hashlib.blake2b(f.read()).digest()
+    except FileNotFoundError:
+        return None
+for d, _, names in os.walk(dst):
+    for n in names:
+        if n.startswith(".ferry-tmp."):
+            continue
+        rel = os.path.relpath(os.path.join(d, n), dst)
+        if read(os.path.join(d, n)) not in [read(t + "/" + rel)
+                                            for t in trees]:
+            print("neither the old nor the new:", rel)
+            bad = 1
+for d, _, names in os.walk(trees[0]):  # what both states have is never gone
+    for n in names:
+        rel = os.path.relpath(os.path.join(d, n), trees[0])
+        if all(os.path.lexists(t + "/" + rel) for t in trees) and \
+                not os.path.lexists(dst + "/" + rel):
+            print("gone:", rel)
+            bad = 1
+sys.exit(bad)
+END
+
+state() { /usr/bin/python3 "$BIN/state.py" "$1" "$2"; }
+whole() { /usr/bin/python3 "$BIN/whole.py" "$@"; }
+
+state "$S" 1
+"$FERRY" sync "$S" "$D" >"$OUT" 2>"$ERR" || not_ok "the first copy" "$ERR"
+start=$(date +%s%N)
+rm -rf "$SHM/time"
+"$FERRY" sync "$S" "$SHM/time" >"$OUT" 2>"$ERR"
+took=$((($(date +%s%N) - start) / 1000)) # microseconds of a whole run
+rm -rf "$SHM/time"
+
+RANDOM=42
+killed=0
+for ((round = 2; round <= rounds + 1; round++)); do
+	rm -rf "$SHM/old"
+	cp -a "$D" "$SHM/old"
+	state "$S" "$round"
+	bad=
+	for again in 1 2 3; do
+		"$FERRY" sync "$S" "$D" >"$OUT" 2>"$ERR" &
+		pid=$!
+		us=$((RANDOM * 32768 + RANDOM))
+		us=$((us % took))
+		sleep "$((us / 1000000)).$(printf %06d $((us % 1000000)))"
+		kill -9 "$pid" 2>/dev/null && killed=$((killed + 1))
+		wait "$pid" 2>/dev/null
+		whole "$D" "$SHM/old" "$S" >"$SHM/check" 2>&1 ||
+			bad="after kill $again"
+		[ -z "$bad" ] || break
+	done
+	if [ -z "$bad" ]; then
+		"$FERRY" sync "$S" "$D" >"$OUT" 2>"$ERR" ||
+			bad="the next run: exit $?"
+	fi
+	[ -n "$bad" ] || treediff "$S" "$D" >"$SHM/check" 2>&1 ||
+		bad="no convergence"
+	[ -n "$bad" ] || no_strays "$D" >"$SHM/check" 2>&1 || bad="strays"
+	if [ -n "$bad" ]; then
+		not_ok "round $round: $bad" "$ERR" "$SHM/check"
+		[ -z "${FERRY_KEEP:-}" ] || cp -a "$SHM" "$FERRY_KEEP"
+		break
+	fi
+	ok "round $((round - 1)): killed, whole and finished"
+done 2>/dev/null
+echo "# $killed of $((3 * rounds)) runs were killed before their end"
+is "enough runs were killed" "$((killed * 4 > rounds * 3))" 1
+rm -rf "$SHM/old" "$S" "$D"
+
+# partial NAME: a run on one large file, stopped in the middle.
+partial() {
+	mkdir -p "$S" "$D"
+	head -c 400M /dev/urandom >"$S/large"
+	"$FERRY" copy --bwlimit 200M "$S" "$D" >"$OUT" 2>"$ERR" &
+	local pid=$!
+	sleep 1.2
+	kill "-$1" "$pid"
+	wait "$pid" 2>/dev/null
+}
+
+partial 9
+check "a killed copy leaves nothing in the file's place" test ! -e "$D/large"
+check "but a part of it" test -n "$(find "$D" -name '.ferry-tmp.*' -size +100k)"
+exits 0 "the next run goes on" copy --json "$S" "$D"
+is "from where it was" "$(($(field resumed) > 1000000))" 1
+check "the content is right" cmp "$S/large" "$D/large"
+check "nothing is left over" no_strays "$D"
+rm -rf "$S" "$D"
+
+# A part that is not what the source has is not built upon.
+partial 9
+part=$(find "$D" -name '.ferry-tmp.*' -size +100k | head -n 1)
+printf 'XXXX' | dd of="$part" bs=1 seek=5000 conv=notrunc status=none
+exits 0 "a damaged part: the next run succeeds" copy --json "$S" "$D"
+check "and its content is right" cmp "$S/large" "$D/large"
+rm -rf "$S" "$D"
+partial 9
+head -c 400M /dev/urandom >"$S/large"
+exits 0 "another source: the next run succeeds" copy --json "$S" "$D"
+check "and has the new content" cmp "$S/large" "$D/large"
+check "and nothing is left over" no_strays "$D"
+rm -rf "$S" "$D"
+
+# interrupted SIGNAL: how it ends.
+interrupted() {
+	mkdir -p "$S" "$D"
+	echo old >"$D/large"
+	head -c 100M /dev/urandom >"$S/large"
+	cat >"$BIN/interrupt.py" <<-'END'
+		import signal, subprocess, sys, time
+		p = subprocess.Popen(sys.argv[2:], stderr=subprocess.PIPE)
+		time.sleep(0.7)
+		start = time.monotonic()
+		p.send_signal(getattr(signal, sys.argv[1]))
+		err = p.communicate(timeout=20)[1]
+		took = time.monotonic() - start
+		sys.stderr.buffer.write(err)
+		print(p.returncode, "quick" if took < 1 else "%.2f s" % took)
+	END
+	/usr/bin/python3 "$BIN/interrupt.py" "$1" "$FERRY" copy \
+		--bwlimit 10M "$S" "$D" >"$OUT" 2>"$ERR"
+	is "$1 ends within a second with 130" "$(tail -n 1 "$OUT")" "130 quick"
+	check "with a summary" test -s "$ERR"
+	check "the old file is there" grep -qx old "$D/large"
+	rm -rf "$S" "$D"
+}
+interrupted SIGINT
+interrupted SIGTERM
+
+e2e_end
