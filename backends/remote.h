@@ -23,13 +23,25 @@ struct place {
 		const char *key, *value;
 	} *options;
 	size_t n_options;
-	const char *path; /* cleaned for remotes, as it is for local ones */
+	const char *path; /* as written */
 	bool dir_hint;	  /* ends in '/' */
 };
 
 /* The parts are put in `a`.  ERR_INVALID says what is wrong with `spec`. */
 int place_parse(struct arena *a, const char *spec, struct place *out,
 		struct err *e) MUST_CHECK;
+
+/*
+ * The path of a place as a backend takes it: "/a//b/./c/" is "a/b/c".
+ * ERR_INVALID for a ".." that leads out of the root.  Not for local places,
+ * where the system decides what a path means.
+ */
+int place_clean(struct arena *a, const char *path, const char **out,
+		struct err *e) MUST_CHECK;
+
+/* The place `path` (clean) below the place `spec`, for overlays. */
+int place_join(struct arena *a, const char *spec, const char *path,
+	       const char **out, struct err *e) MUST_CHECK;
 
 /* Whether `name` may name a remote: rclone's rule. */
 bool remote_name_valid(const char *name);
@@ -40,9 +52,10 @@ struct remotes {
 	const char *state_dir; /* for what must survive; may not exist yet */
 	const char *cache_dir;
 	struct ini *config;	  /* loaded when first needed */
-	pthread_mutex_t lock;	  /* guards config, memory */
+	pthread_mutex_t lock;	  /* guards config, memory, no_memory, shared */
 	struct hash_memory *memory; /* opened when first needed */
-	bool no_memory;		  /* --no-hash-memory */
+	bool no_memory;		  /* --no-hash-memory, or it did not open */
+	struct remotes_shared *shared; /* see remotes_share() */
 	bool metadata;		  /* false with --no-metadata */
 	bool copy_links;	  /* local: follow symbolic links (-L) */
 };
@@ -52,8 +65,9 @@ struct remote_conf {
 	const char *name; /* as the user wrote it, for messages */
 	const struct driver *driver;
 	struct remotes *remotes;
-	const struct place_option *options;
+	const struct place_option *options; /* of one key the last counts */
 	size_t n_options;
+	const struct remote_conf *outer; /* the overlay's that asks, or NULL */
 };
 
 /*
@@ -87,6 +101,21 @@ int remote_open_source(struct remotes *r, const char *spec, struct op *op,
 int remote_open_parent(struct remotes *r, const char *spec, struct op *op,
 		       struct backend **out, const char **name) MUST_CHECK;
 
+/*
+ * For overlays: open what lies at `path` (clean) below the place `spec`, on
+ * behalf of `outer`.  A remote that wraps itself is ERR_INVALID.
+ */
+int remote_open_inner(const struct remote_conf *outer, const char *spec,
+		      const char *path, struct op *op,
+		      struct backend **out) MUST_CHECK;
+
+/*
+ * What all backends of a driver share while the process runs: what `make`
+ * returned when `key` was first asked for.  remotes_free() calls `drop` on it.
+ */
+void *remotes_share(struct remotes *r, const char *key, void *(*make)(void),
+		    void (*drop)(void *));
+
 /* Load the configuration unless it is; a missing file is an empty one. */
 int remotes_config(struct remotes *r, struct op *op,
 		   struct ini **out) MUST_CHECK;
@@ -94,7 +123,10 @@ int remotes_config(struct remotes *r, struct op *op,
 /* The memory of hashes, or NULL if it is off or cannot be opened. */
 struct hash_memory *remotes_memory(struct remotes *r, struct op *op);
 
-/* Close the memory and free the configuration. */
+/*
+ * Close the memory, free the configuration and what is shared.  Every backend
+ * must have been closed.
+ */
 void remotes_free(struct remotes *r);
 
 #endif

@@ -1,0 +1,115 @@
+#include "backends/remote.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/hash_memory.h"
+#include "lib/file.h"
+#include "lib/log.h"
+
+enum { CONFIG_MAX = 16 * 1024 * 1024 };
+
+struct remotes_shared {
+	struct remotes_shared *next;
+	char *key;
+	void *data;
+	void (*drop)(void *);
+};
+
+void *remotes_share(struct remotes *r, const char *key, void *(*make)(void),
+		    void (*drop)(void *))
+{
+	struct remotes_shared *s;
+
+	pthread_mutex_lock(&r->lock);
+	for (s = r->shared; s && strcmp(s->key, key) != 0; s = s->next)
+		;
+	if (!s) {
+		s = xcalloc(1, sizeof(*s));
+		s->key = xstrdup(key);
+		s->data = make();
+		s->drop = drop;
+		s->next = r->shared;
+		r->shared = s;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return s->data;
+}
+
+static int load(const char *path, struct op *op, struct ini **out)
+{
+	struct buf text = BUF_INIT;
+	struct ini *ini = ini_new();
+	int rc = -1;
+
+	if (path && file_read(op, path, CONFIG_MAX, &text) < 0) {
+		if (op->err.kind != ERR_NOT_FOUND)
+			goto out;
+		err_clear(&op->err); /* nothing is configured yet */
+	}
+	if (ini_parse(ini, text.data, text.len, &op->err) < 0) {
+		err_wrap(&op->err, "%s", path);
+		goto out;
+	}
+	*out = ini;
+	ini = NULL;
+	rc = 0;
+out:
+	ini_free(ini);
+	buf_free(&text);
+	return rc;
+}
+
+int remotes_config(struct remotes *r, struct op *op, struct ini **out)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&r->lock);
+	if (!r->config)
+		rc = load(r->config_path, op, &r->config);
+	*out = r->config;
+	pthread_mutex_unlock(&r->lock);
+	return rc;
+}
+
+/* With r->lock held. */
+static void open_memory(struct remotes *r, struct op *op)
+{
+	struct err before = op->err;
+	char *path = arena_printf(&op->arena, "%s/ferry.db", r->state_dir);
+
+	if (hash_memory_open(op, path, &r->memory) == 0)
+		return;
+	log_info(path, "hashes are not remembered: %s", op->err.msg);
+	r->memory = NULL;
+	r->no_memory = true; /* it would fail each time anew */
+	op->err = before;
+}
+
+struct hash_memory *remotes_memory(struct remotes *r, struct op *op)
+{
+	struct hash_memory *memory;
+
+	pthread_mutex_lock(&r->lock);
+	if (!r->memory && !r->no_memory && r->state_dir)
+		open_memory(r, op);
+	memory = r->no_memory ? NULL : r->memory;
+	pthread_mutex_unlock(&r->lock);
+	return memory;
+}
+
+void remotes_free(struct remotes *r)
+{
+	while (r->shared) {
+		struct remotes_shared *s = r->shared;
+
+		r->shared = s->next;
+		s->drop(s->data);
+		free(s->key);
+		free(s);
+	}
+	hash_memory_close(r->memory);
+	r->memory = NULL;
+	ini_free(r->config);
+	r->config = NULL;
+}
