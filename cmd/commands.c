@@ -1,4 +1,8 @@
-#include "cmd/cmd.h"
+#include "cmd/commands.h"
+
+#include <string.h>
+
+#include "cmd/opt.h"
 
 const struct cmd *const commands[] = {
 	&cmd_copy,    &cmd_copyto,      &cmd_move,
@@ -11,3 +15,38 @@ const struct cmd *const commands[] = {
 	&cmd_man,     &cmd_help,        &cmd_version,
 	NULL
 };
+
+const char *command_word(const struct cmd *c)
+{
+	const char *space = strrchr(c->name, ' ');
+
+	return space ? space + 1 : c->name;
+}
+
+int command_find(const struct cmd *const *list, const char *name,
+		 const struct cmd **out, struct err *e)
+{
+	const char *best = NULL;
+	unsigned nearest = OPT_FAR;
+
+	for (; *list; list++) {
+		const char *word = command_word(*list);
+		unsigned d;
+
+		if (strcmp(word, name) == 0) {
+			*out = *list;
+			return 0;
+		}
+		d = opt_distance(name, word);
+		if (!(*list)->hidden && d < nearest) {
+			nearest = d;
+			best = (*list)->name;
+		}
+	}
+	if (best)
+		return err_set(e, ERR_INVALID,
+			       "unknown command \"%s\", did you mean \"%s\"?",
+			       name, best);
+	return err_set(e, ERR_INVALID,
+		       "unknown command \"%s\", see \"ferry help\"", name);
+}

@@ -1,0 +1,18 @@
+#ifndef CMD_EVENTS_H
+#define CMD_EVENTS_H
+
+#include "cmd/cmd.h"
+#include "lib/json_write.h"
+
+/* The objects of --json, see docs/json.md. */
+
+/* A text that may hold bytes that are not UTF-8: each becomes U+FFFD. */
+void json_text_valid(struct json *j, const char *key, const char *text);
+
+/* "kind" and "message" into the object that is open. */
+void json_error(struct json *j, const struct err *e);
+
+/* {"event":"error",...}: how the whole command failed. */
+int event_failed(struct op *op, const struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,248 @@
+/* ferry COMMAND [FLAG]... [ARGUMENT]... */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cmd/commands.h"
+#include "cmd/dirs.h"
+#include "cmd/events.h"
+#include "cmd/globals.h"
+#include "cmd/help.h"
+#include "cmd/opt.h"
+#include "cmd/out.h"
+#include "cmd/process.h"
+#include "cmd/term.h"
+#include "lib/acct.h"
+#include "lib/utf8.h"
+
+struct app {
+	struct cmd_ctx cx;
+	struct globals globals;
+	struct remotes remotes;
+	struct term term;
+	struct cancel cancel;
+	struct rate rate;
+	struct acct acct; /* of all that the command moves */
+};
+
+static int log_level(const struct globals *g, struct err *e)
+{
+	static const char *const names[] = {
+		[LOG_ERROR] = "ERROR",
+		[LOG_NOTICE] = "NOTICE",
+		[LOG_INFO] = "INFO",
+		[LOG_DEBUG] = "DEBUG",
+	};
+
+	if (g->quiet)
+		log_max = LOG_ERROR;
+	else if (g->verbose)
+		log_max = g->verbose > 1 ? LOG_DEBUG : LOG_INFO;
+	if (!g->log_level)
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcasecmp(g->log_level, names[i]) == 0) {
+			log_max = (enum log_level)i;
+			return 0;
+		}
+	}
+	return err_set(e, ERR_INVALID,
+		       "--log-level: \"%s\" is not ERROR, NOTICE, INFO or "
+		       "DEBUG",
+		       g->log_level);
+}
+
+/* What the global flags ask for. */
+static int setup(struct app *app)
+{
+	static const char *const colors[] = { "auto", "never", "always" };
+	const struct globals *g = &app->globals;
+	struct err *e = &app->cx.op.err;
+	bool known = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(colors); i++)
+		known = known || strcmp(g->color, colors[i]) == 0;
+	if (!known)
+		return err_set(e, ERR_INVALID,
+			       "--color: \"%s\" is not auto, never or always",
+			       g->color);
+	if (log_level(g, e) < 0 || term_setup(&app->term, g, e) < 0)
+		return -1;
+	log_set_sink(term_sink, &app->term);
+	if (g->bwlimit > 0) {
+		app->rate.per_second = (double)g->bwlimit;
+		app->acct.rate = &app->rate;
+	}
+	app->cx.op.acct = &app->acct;
+	app->remotes.no_memory = g->no_hash_memory;
+	dirs_find(g, &app->cx.op.arena, &app->remotes);
+	return 0;
+}
+
+/*
+ * The command that the first arguments name, "config create" among them; NULL
+ * if there are none.  Global flags may stand before and between.
+ */
+static int choose(struct app *app, const struct cmd **out)
+{
+	struct opt_set sets[] = { { global_opts, &app->globals }, { NULL, 0 } };
+	const struct cmd *const *list = commands;
+	struct cmd_ctx *cx = &app->cx;
+
+	*out = NULL;
+	while (list) {
+		if (opt_parse(sets, &cx->op.arena, &cx->argc, cx->argv, true,
+			      &cx->op.err) < 0)
+			return -1;
+		if (cx->argc == 0)
+			return 0;
+		if (command_find(list, cx->argv[0], out, &cx->op.err) < 0)
+			return -1;
+		cx->argc--;
+		cx->argv++;
+		list = (*out)->subs;
+	}
+	return 0;
+}
+
+static int parse_flags(struct app *app, const struct cmd *c)
+{
+	struct cmd_ctx *cx = &app->cx;
+	struct opt_set *sets;
+	size_t n = 0;
+
+	while (c->groups && c->groups[n].opts)
+		n++;
+	sets = arena_alloc(&cx->op.arena, (n + 2) * sizeof(*sets));
+	for (size_t i = 0; i < n; i++)
+		sets[i] = (struct opt_set){
+			.opts = c->groups[i].opts,
+			.base = (char *)cx->opts + c->groups[i].at,
+		};
+	sets[n] = (struct opt_set){ global_opts, &app->globals };
+	return opt_parse(sets, &cx->op.arena, &cx->argc, cx->argv, false,
+			 &cx->op.err);
+}
+
+static int show_help(struct app *app, const struct cmd *c)
+{
+	struct buf text = BUF_INIT;
+	int rc;
+
+	if (c)
+		help_command(&text, c);
+	else
+		help_overview(&text, true);
+	rc = out_write(&app->cx.op, text.data, text.len);
+	buf_free(&text);
+	return rc;
+}
+
+static int wrong_usage(const struct cmd *c, struct err *e)
+{
+	struct buf usage = BUF_INIT;
+
+	help_usage(&usage, c);
+	err_set(e, ERR_INVALID, "usage: %s", usage.data);
+	buf_free(&usage);
+	return -1;
+}
+
+static int run_command(struct app *app, const struct cmd *c)
+{
+	struct cmd_ctx *cx = &app->cx;
+	struct signals signals;
+	int rc;
+
+	cx->cmd = c;
+	cx->opts = arena_alloc(&cx->op.arena, c->opts_size);
+	if (c->defaults)
+		memcpy(cx->opts, c->defaults, c->opts_size);
+	if (parse_flags(app, c) < 0)
+		return -1;
+	if (app->globals.help)
+		return show_help(app, c);
+	if (!c->run || cx->argc < c->min_args ||
+	    (c->max_args >= 0 && cx->argc > c->max_args))
+		return wrong_usage(c, &cx->op.err);
+	if (setup(app) < 0)
+		return -1;
+	signals_start(&signals, &app->cancel, &app->term);
+	rc = c->run(cx);
+	remotes_free(&app->remotes);
+	signals_stop(&signals);
+	return rc;
+}
+
+static int run(struct app *app)
+{
+	const struct cmd *c;
+	struct buf text = BUF_INIT;
+
+	if (choose(app, &c) < 0)
+		return -1;
+	if (!c && app->globals.version)
+		c = &cmd_version;
+	if (c)
+		return run_command(app, c);
+	if (app->globals.help)
+		return show_help(app, NULL);
+	help_overview(&text, false);
+	term_print(&app->term, text.data);
+	buf_free(&text);
+	return err_set(&app->cx.op.err, ERR_INVALID, "%s", "");
+}
+
+/* Tell why the command failed, unless that was done; the exit status. */
+static int complain(struct app *app)
+{
+	struct err e = app->cx.op.err;
+	struct buf safe = BUF_INIT;
+	bool told = e.msg[0] == '\0';
+
+	if (!told && app->globals.json && event_failed(&app->cx.op, &e) < 0)
+		e = e.kind == ERR_OK ? app->cx.op.err : e;
+	/* `ferry ls | head` is over when head is: nothing went wrong */
+	if (!told && !(e.code == EPIPE && e.kind == ERR_IO)) {
+		utf8_add_printable(&safe, e.msg, strlen(e.msg));
+		term_printf(&app->term, "ferry: %s\n", safe.data);
+		if (app->term.log_fd >= 0)
+			term_log(&app->term, LOG_ERROR, safe.data);
+		buf_free(&safe);
+	}
+	return err_info(e.kind)->exit;
+}
+
+int main(int argc, char **argv)
+{
+	struct app app = { .globals = globals_default };
+	int rc, status = 0;
+
+	process_prepare();
+	cancel_init(&app.cancel);
+	term_init(&app.term);
+	rate_init(&app.rate, 0);
+	pthread_mutex_init(&app.remotes.lock, NULL);
+	app.remotes.metadata = true;
+	app.cx = (struct cmd_ctx){ .op = op_begin(&app.cancel),
+				   .argc = argc ? argc - 1 : 0,
+				   .argv = argv + 1,
+				   .globals = &app.globals,
+				   .remotes = &app.remotes,
+				   .term = &app.term };
+	rc = run(&app);
+	if (rc < 0)
+		status = complain(&app);
+	err_clear(&app.cx.op.err);
+	if (out_flush(&app.cx.op) < 0 && status == 0)
+		status = complain(&app);
+	log_set_sink(NULL, NULL);
+	pthread_mutex_destroy(&app.remotes.lock);
+	rate_free(&app.rate);
+	op_end(&app.cx.op);
+	term_free(&app.term);
+	cancel_free(&app.cancel);
+	return status;
+}
