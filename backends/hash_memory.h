@@ -11,10 +11,12 @@
  *
  * For any thread; a lost memory costs time, never correctness, so failures of
  * the database are logged at debug level and otherwise ignored.  Writes are
- * gathered and stored in one transaction, at the latest by close().
+ * gathered and stored in one transaction, at the latest by close().  The
+ * database is a file of its own.
  */
 struct hash_memory;
 
+/* Fails only once the work was called off. */
 int hash_memory_open(struct op *op, const char *path,
 		     struct hash_memory **out) MUST_CHECK;
 void hash_memory_close(struct hash_memory *m);
@@ -28,8 +30,8 @@ void hash_memory_put(struct hash_memory *m, const struct entry *e,
 		     const struct digests *d, int64_t read_at);
 
 /*
- * Small facts that are kept beside the hashes: text or numbers under a key.
- * get: 1 and the value (in op->arena), or 0.
+ * Small facts that are kept beside the hashes: a text under a key.
+ * get: 1 and the value (in op->arena), or 0.  put: NULL forgets the key.
  */
 int hash_memory_note_get(struct hash_memory *m, struct op *op,
 			 const char *key, const char **value);

@@ -30,8 +30,8 @@ struct json_node {
 
 /*
  * ERR_CORRUPT says what is wrong and where.  A string that is not valid UTF-8
- * or holds half a surrogate pair is refused; of a key that comes twice the
- * last one counts.
+ * or holds half a surrogate pair is refused, and so is a key with a NUL; of a
+ * key that comes twice the last one counts.
  */
 int json_parse(struct arena *a, const char *text, size_t n,
 	       const struct json_node **out, struct err *e) MUST_CHECK;
