@@ -114,8 +114,8 @@ for cmd in copy sync; do
 		case "$cmd $filter" in
 		"copy --delete-excluded"*) continue ;;
 		esac
-		# shellcheck disable=SC2086
 		set -f
+		# shellcheck disable=SC2086
 		like $cmd $filter SRC DST
 		set +f
 	done

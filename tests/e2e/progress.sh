@@ -15,6 +15,7 @@ terminal() {
 }
 
 # Does the display redraw itself: by a carriage return or by moving up?
+# shellcheck disable=SC2317 # called by check
 redraws() { grep -qaP '\x1b\[[0-9]*[AKJG]|\r[^\n]' "$1"; }
 
 terminal copy --bwlimit 10M "$S" "$D"
