@@ -1,0 +1,37 @@
+#ifndef CMD_CHANGE_H
+#define CMD_CHANGE_H
+
+#include "cmd/list_common.h"
+
+/*
+ * What a command does to a path: with --json a line always, in a dry run the
+ * line "would VERB PATH", else logged with -v.
+ */
+struct change {
+	const char *verb; /* "delete" */
+	const char *path; /* as it is told: below the place, or the place */
+	bool dry_run;
+};
+
+int change_say(const struct cmd_ctx *cx, struct op *op,
+	       const struct change *c) MUST_CHECK;
+
+/*
+ * list_open() for a command that removes the place itself: it must be a folder,
+ * and not a symbolic link to one, since only what is in there could be removed.
+ */
+int change_open_dir(struct list *l, struct cmd_ctx *cx,
+		    const char *place) MUST_CHECK;
+
+/*
+ * Remove the folders of `l` that hold nothing but such folders; with `root`
+ * the place itself, too.  `files_gone`: do as if the files that the filter
+ * selects were not there, which is what a dry run of a deletion needs.
+ */
+struct empty_dirs {
+	bool root, dry_run, files_gone;
+};
+
+int change_remove_empty(struct list *l, const struct empty_dirs *o) MUST_CHECK;
+
+#endif

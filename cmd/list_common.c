@@ -1,0 +1,180 @@
+#include "cmd/list_common.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backends/remote.h"
+#include "cmd/out.h"
+#include "lib/log.h"
+#include "lib/parse.h"
+
+int list_open(struct list *l, struct cmd_ctx *cx, const char *place,
+	      const struct filter_opts *filter)
+{
+	*l = (struct list){ .cx = cx, .place = place, .max_depth = -1 };
+	pthread_mutex_init(&l->lock, NULL);
+	if (filter) {
+		if (filter_opts_make(filter, &cx->op, &l->filter) < 0)
+			return -1;
+		l->max_depth = (int)filter->max_depth;
+	}
+	return remote_open_source(cx->remotes, place, &cx->op, &l->be,
+				  &l->file);
+}
+
+int list_needs_dir(struct list *l)
+{
+	if (!l->file)
+		return 0;
+	return err_set(&l->cx->op.err, ERR_NOT_DIR,
+		       "\"%s\" is a file, not a folder", l->place);
+}
+
+static void count_failure(struct list *l, const struct err *e)
+{
+	log_error(NULL, "%s", e->msg);
+	pthread_mutex_lock(&l->lock);
+	l->failed++;
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* tree_walk() has one argument for both of its functions. */
+struct walk {
+	struct list *list;
+	tree_fn *fn;
+	void *arg;
+};
+
+static int each(void *arg, struct op *op, const char *path,
+		const struct entry *e)
+{
+	struct walk *w = arg;
+
+	return w->fn(w->arg, op, path, e);
+}
+
+static void unreadable(void *arg, const char *dir, const struct err *e)
+{
+	struct walk *w = arg;
+	struct list *l = w->list;
+
+	if (*dir && !err_info(e->kind)->fatal) {
+		count_failure(l, e);
+		return;
+	}
+	pthread_mutex_lock(&l->lock);
+	l->root = *e;
+	pthread_mutex_unlock(&l->lock);
+}
+
+static int walk_file(struct list *l, tree_fn *fn, void *arg)
+{
+	struct op *op = &l->cx->op;
+	struct entry e;
+
+	if (be_stat(l->be, op, l->file, &e) < 0)
+		return -1;
+	if (l->filter && !filter_file(l->filter, l->file, &e))
+		return 0;
+	return fn(arg, op, l->file, &e);
+}
+
+int list_walk(struct list *l, unsigned threads, tree_fn *fn, void *arg)
+{
+	struct walk w = { .list = l, .fn = fn, .arg = arg };
+	struct op *op = &l->cx->op;
+	struct tree_opt opt = { .filter = l->filter,
+				.max_depth = l->max_depth,
+				.threads = threads,
+				.unreadable = unreadable };
+
+	if (l->file)
+		return walk_file(l, fn, arg);
+	if (tree_walk(l->be, op, "", &opt, each, &w) < 0)
+		return -1;
+	if (l->root.kind == ERR_OK)
+		return 0;
+	op->err = l->root;
+	return -1;
+}
+
+int list_failed(struct list *l, struct op *op)
+{
+	if (err_info(op->err.kind)->fatal)
+		return -1;
+	count_failure(l, &op->err);
+	err_clear(&op->err);
+	return 0;
+}
+
+int list_end(struct list *l, int rc)
+{
+	if (rc == 0 && l->failed)
+		rc = err_set(&l->cx->op.err, ERR_PARTIAL,
+			     "%zu %s failed, the rest is done", l->failed,
+			     l->failed == 1 ? "entry" : "entries");
+	be_close(l->be);
+	filter_free(l->filter);
+	pthread_mutex_destroy(&l->lock);
+	return rc;
+}
+
+unsigned list_threads(const struct backend *be)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	/* A few even on a small machine: most calls wait for something. */
+	unsigned n = cpus < 4 ? 4 : cpus > 16 ? 16 : (unsigned)cpus;
+
+	return be->max_calls && be->max_calls < n ? be->max_calls : n;
+}
+
+int list_depth(int max_depth, bool recursive)
+{
+	return max_depth < 0 && !recursive ? 1 : max_depth;
+}
+
+void json_time(struct json *j, const char *key, int64_t ns)
+{
+	struct buf b = BUF_INIT;
+
+	if (ns != MTIME_UNKNOWN)
+		show_time_utc(&b, ns);
+	json_str(j, key, b.data);
+	buf_free(&b);
+}
+
+void json_metadata(struct json *j, const char *key, const struct entry *e)
+{
+	const struct posix_meta *m = e->posix;
+	char text[32];
+
+	json_object(j, key);
+	if (m) {
+		snprintf(text, sizeof(text), "%o", m->mode);
+		json_str(j, "mode", text);
+		snprintf(text, sizeof(text), "%u", m->uid);
+		json_str(j, "uid", text);
+		snprintf(text, sizeof(text), "%u", m->gid);
+		json_str(j, "gid", text);
+		if (S_ISBLK(m->mode) || S_ISCHR(m->mode)) {
+			snprintf(text, sizeof(text), "%jx", (uintmax_t)m->rdev);
+			json_str(j, "rdev", text);
+		}
+		if (m->target)
+			json_path(j, "target", m->target);
+	}
+	if (e->mtime != MTIME_UNKNOWN)
+		json_time(j, "mtime", e->mtime);
+	json_end(j);
+}
+
+int out_line(struct op *op, struct buf *b)
+{
+	int rc;
+
+	buf_add(b, "\n", 1);
+	rc = out_write(op, b->data, b->len);
+	buf_reset(b);
+	return rc;
+}

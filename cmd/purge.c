@@ -1,0 +1,95 @@
+/* ferry purge PLACE: remove a folder and all below it. */
+
+#include "cmd/cmd.h"
+
+#include "cmd/change.h"
+
+struct purge_opts {
+	struct filter_opts filter; /* only to be refused */
+	bool dry_run;
+};
+
+static const struct purge_opts defaults = { .filter = FILTER_OPTS_INIT };
+
+static const struct opt flags[] = {
+	OPT_AT(OPT_BOOL, 'n', "dry-run", NULL, struct purge_opts, dry_run,
+	       "print what would be removed, and remove nothing"),
+	{ .type = OPT_END }
+};
+
+static const struct opt_group groups[] = {
+	{ "Flags", flags, 0 },
+	{ "Filter flags, refused here", filter_flags,
+	  offsetof(struct purge_opts, filter) },
+	{ 0 }
+};
+
+static int say(void *arg, struct op *op, const char *path,
+	       const struct entry *e)
+{
+	struct change c = { .verb = e->kind == ENTRY_DIR ? "rmdir" : "delete",
+			    .path = path,
+			    .dry_run = true };
+
+	return change_say(arg, op, &c);
+}
+
+static int refuse_filters(const struct purge_opts *o, struct op *op)
+{
+	struct filter *filter = NULL;
+	bool any;
+
+	if (filter_opts_make(&o->filter, op, &filter) < 0)
+		return -1;
+	any = filter || o->filter.max_depth >= 0;
+	filter_free(filter);
+	if (any)
+		return err_set(&op->err, ERR_INVALID,
+			       "purge removes everything and takes no filters; "
+			       "\"ferry delete --rmdirs\" does");
+	return 0;
+}
+
+static int purge_run(struct cmd_ctx *cx)
+{
+	const struct purge_opts *o = cx->opts;
+	struct op *op = &cx->op;
+	struct change c = { .verb = "purge",
+			    .path = cx->argv[0],
+			    .dry_run = o->dry_run };
+	struct list l;
+	int rc;
+
+	if (refuse_filters(o, op) < 0)
+		return -1;
+	rc = change_open_dir(&l, cx, cx->argv[0]);
+	if (rc == 0)
+		rc = o->dry_run ? list_walk(&l, 1, say, cx)
+				: be_purge(l.be, op, "");
+	if (rc == 0)
+		rc = change_say(cx, op, &c);
+	return list_end(&l, rc);
+}
+
+static const struct cmd_example examples[] = {
+	{ "ferry purge -n nas:old", "what would go" },
+	{ "ferry purge nas:old", "remove the folder and all in it" },
+	{ 0 }
+};
+
+const struct cmd cmd_purge = {
+	.name = "purge",
+	.args = "PLACE",
+	.summary = "remove a folder and everything in it",
+	.about = "Removes PLACE, a folder, with all files and folders in it. "
+		 "There is no filter: delete takes those. Symbolic links are "
+		 "removed, never what they point to. Try it with --dry-run "
+		 "first.",
+	.min_args = 1,
+	.max_args = 1,
+	.groups = groups,
+	.opts_size = sizeof(struct purge_opts),
+	.defaults = &defaults,
+	.examples = examples,
+	.run = purge_run,
+};
