@@ -2,6 +2,7 @@
 #define BACKENDS_BACKEND_H
 
 #include "backends/entry.h"
+#include "lib/acct.h"
 #include "lib/stream.h"
 
 /*
@@ -42,7 +43,9 @@ enum be_caps {
 	BE_HARDLINK = 1 << 21,
 	BE_EQUAL = 1 << 22,
 	BE_FLUSH = 1 << 23,
-	BE_STRAYS = 1 << 24
+	BE_STRAYS = 1 << 24,
+	BE_READER = 1 << 25,
+	BE_WRITER = 1 << 26
 };
 
 struct get_opt {
@@ -216,13 +219,32 @@ struct backend_ops {
 	int (*flush)(struct backend *be, struct op *op);
 
 	/*
-	 * Remove from `dir` the temporary files that a killed run left: all
-	 * but those that a running process holds, and those that would be
-	 * resumed by copying one of the `n` entries at `keep` to here.
-	 * `*removed` is added to.
+	 * Remove the temporary files of killed runs that list() has come
+	 * across, but for those that a running process holds.  `*removed`
+	 * is added to.
 	 */
-	int (*strays)(struct backend *be, struct op *op, const char *dir,
-		      const struct entry *keep, size_t n, unsigned *removed);
+	int (*strays)(struct backend *be, struct op *op, unsigned *removed);
+
+	/*
+	 * A file as a source, for a put() elsewhere.  The reading fails with
+	 * ERR_CONFLICT if the file is not, or at its end no longer, the one
+	 * that was `seen`.
+	 */
+	int (*open_reader)(struct backend *be, struct op *op, const char *path,
+			   const struct entry *seen, struct source **out);
+	void (*close_reader)(struct source *src);
+
+	/*
+	 * A file as a sink, for a get() elsewhere: as put(), with the bytes
+	 * pushed.  close_writer() makes the file appear if `commit`, or else
+	 * leaves no trace; it frees the sink in any case.  `size` is what
+	 * will come: a commit with more or less is ERR_CONFLICT.
+	 */
+	int (*open_writer)(struct backend *be, struct op *op, const char *path,
+			   int64_t size, const struct put_opt *opt,
+			   struct sink **out);
+	int (*close_writer)(struct backend *be, struct op *op,
+			    struct sink *sink, bool commit, struct entry *out);
 };
 
 /* The first member of every driver's own structure. */
@@ -310,9 +332,15 @@ int be_equal(struct backend *be, struct op *op, const char *path,
 	     bool *equal) MUST_CHECK;
 int be_quota(struct backend *be, struct op *op, struct quota *out) MUST_CHECK;
 int be_flush(struct backend *be, struct op *op) MUST_CHECK;
-int be_strays(struct backend *be, struct op *op, const char *dir,
-	      const struct entry *keep, size_t n,
-	      unsigned *removed) MUST_CHECK;
+int be_strays(struct backend *be, struct op *op, unsigned *removed) MUST_CHECK;
+int be_open_reader(struct backend *be, struct op *op, const char *path,
+		   const struct entry *seen, struct source **out) MUST_CHECK;
+void be_close_reader(struct backend *be, struct source *src);
+int be_open_writer(struct backend *be, struct op *op, const char *path,
+		   int64_t size, const struct put_opt *opt,
+		   struct sink **out) MUST_CHECK;
+int be_close_writer(struct backend *be, struct op *op, struct sink *sink,
+		    bool commit, struct entry *out) MUST_CHECK;
 
 /*
  * Remove a directory and all below it: by the driver's purge(), or else entry

@@ -1,6 +1,7 @@
 #ifndef BACKENDS_ENTRY_H
 #define BACKENDS_ENTRY_H
 
+#include "lib/buf.h"
 #include "lib/hash.h"
 #include "lib/op.h"
 
@@ -60,14 +61,14 @@ const char *entry_kind_name(enum entry_kind kind);
 /* A copy of `*e` and of all it points at, in `a`. */
 struct entry entry_copy(struct arena *a, const struct entry *e);
 
-/* Append `e` as bytes that only entry_unpack() of this program reads. */
-struct buf;
-void entry_pack(struct buf *b, const struct entry *e);
-
 /*
- * The entry that starts at `p`, its strings pointing into `p` and its posix
- * part into `*meta`.
+ * An entry as one run of bytes, for lists: append it; how long the one at `p`
+ * is, and its name; and the entry again, its strings pointing into `p` and its
+ * posix part into `*meta`.  Only for bytes that this process has packed.
  */
+void entry_pack(struct buf *b, const struct entry *e);
+size_t entry_packed_len(const char *p);
+const char *entry_packed_name(const char *p);
 void entry_unpack(const char *p, struct entry *e, struct posix_meta *meta);
 
 #endif

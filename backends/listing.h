@@ -11,20 +11,26 @@
  * directory with a million names needs no more memory than one with a few
  * thousand.  Not for several threads at once.
  */
-enum { LISTING_MEMORY = 4 * 1024 * 1024 };
+enum { LISTING_MEMORY = 1024 * 1024 };
 
-struct listing;
+struct listing_ref; /* listing.c */
+struct listing_runs;
 
-/* All zero is the empty one. */
+/* LISTING_INIT is the empty one. */
 struct listing {
 	struct listing_runs *runs; /* on disk; NULL while all is in memory */
-	char *data;		   /* packed entries, one after the other */
-	size_t len, cap;
-	struct listing_ref *refs; /* one for each, sorted by listing_sort() */
-	size_t n, refs_cap, at;
-	bool sorted;
-	size_t total; /* entries added so far */
+	struct buf data;	   /* packed entries, one after the other */
+	struct listing_ref *refs;  /* one for each, in order once sorted */
+	size_t n, cap;
+	size_t at;	  /* the next one to read */
+	const char *last; /* name of the last one that was read */
+	size_t total;	  /* entries added so far */
 };
+
+#define LISTING_INIT              \
+	{                         \
+		.data = BUF_INIT  \
+	}
 
 int listing_add(struct listing *l, struct op *op,
 		const struct entry *e) MUST_CHECK;
@@ -40,9 +46,8 @@ int listing_sort(struct listing *l, struct op *op) MUST_CHECK;
 int listing_next(struct listing *l, struct op *op, struct entry *e,
 		 struct posix_meta *meta) MUST_CHECK;
 
-/* As listing_add(), as a function for a driver's list(); `arg` the listing. */
-entry_fn listing_gather;
-
+/* Forget the entries, keep the memory. */
+void listing_reset(struct listing *l);
 void listing_free(struct listing *l);
 
 #endif

@@ -15,6 +15,7 @@ struct acct {
 	struct acct *parent;
 	struct rate *rate; /* to wait for, or NULL; looked at in the root */
 	_Atomic int64_t bytes;
+	_Atomic int64_t resumed; /* of those: found there, not moved again */
 };
 
 /*
@@ -22,5 +23,8 @@ struct acct {
  * wait for the root's rate.  -1 once the work was called off.
  */
 int acct_add(struct op *op, int64_t n) MUST_CHECK;
+
+/* Count `n` of the bytes as found where they were to go. */
+void acct_resumed(struct op *op, int64_t n);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "lib/arena.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 
 /* Shared by everything one command starts; set once, never cleared. */
@@ -27,17 +28,28 @@ struct op {
 	struct cancel *cancel;
 	struct acct *acct;  /* what the bytes are counted under, or NULL */
 	struct arena arena; /* results last until its owner resets it */
+	struct buf scratch; /* for bytes within one call: op_scratch() */
 	struct err err;
 };
 
 static inline struct op op_begin(struct cancel *c)
 {
-	return (struct op){ .cancel = c };
+	return (struct op){ .cancel = c, .scratch = BUF_INIT };
 }
 
 static inline void op_end(struct op *op)
 {
 	arena_free(&op->arena);
+	buf_free(&op->scratch);
+}
+
+/*
+ * At least `n` bytes to work with until the next call of anything that takes
+ * this op: so that what is done a million times allocates once.
+ */
+static inline void *op_scratch(struct op *op, size_t n)
+{
+	return buf_room(&op->scratch, n);
 }
 
 /* -1 with ERR_CANCELED once the work was called off, else 0. */
