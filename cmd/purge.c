@@ -5,24 +5,37 @@
 #include "cmd/change.h"
 
 struct purge_opts {
-	struct filter_opts filter; /* only to be refused */
+	struct opt_list filters; /* to be refused */
 	bool dry_run;
 };
 
-static const struct purge_opts defaults = { .filter = FILTER_OPTS_INIT };
+static const struct purge_opts defaults = { 0 };
+
+/* Not "unknown": who filters a purge must hear that nobody would filter. */
+#define REFUSED(name_)                                                     \
+	{                                                                  \
+		.type = OPT_LIST, .name = (name_), .arg = "VALUE",         \
+		.at = offsetof(struct purge_opts, filters), .hidden = true \
+	}
 
 static const struct opt flags[] = {
 	OPT_AT(OPT_BOOL, 'n', "dry-run", NULL, struct purge_opts, dry_run,
 	       "print what would be removed, and remove nothing"),
+	REFUSED("include"),
+	REFUSED("exclude"),
+	REFUSED("filter"),
+	REFUSED("include-from"),
+	REFUSED("exclude-from"),
+	REFUSED("filter-from"),
+	REFUSED("min-size"),
+	REFUSED("max-size"),
+	REFUSED("min-age"),
+	REFUSED("max-age"),
+	REFUSED("max-depth"),
 	{ .type = OPT_END }
 };
 
-static const struct opt_group groups[] = {
-	{ "Flags", flags, 0 },
-	{ "Filter flags, refused here", filter_flags,
-	  offsetof(struct purge_opts, filter) },
-	{ 0 }
-};
+static const struct opt_group groups[] = { { "Flags", flags, 0 }, { 0 } };
 
 static int say(void *arg, struct op *op, const char *path,
 	       const struct entry *e)
@@ -32,22 +45,6 @@ static int say(void *arg, struct op *op, const char *path,
 			    .dry_run = true };
 
 	return change_say(arg, op, &c);
-}
-
-static int refuse_filters(const struct purge_opts *o, struct op *op)
-{
-	struct filter *filter = NULL;
-	bool any;
-
-	if (filter_opts_make(&o->filter, op, &filter) < 0)
-		return -1;
-	any = filter || o->filter.max_depth >= 0;
-	filter_free(filter);
-	if (any)
-		return err_set(&op->err, ERR_INVALID,
-			       "purge removes everything and takes no filters; "
-			       "\"ferry delete --rmdirs\" does");
-	return 0;
 }
 
 static int purge_run(struct cmd_ctx *cx)
@@ -60,8 +57,11 @@ static int purge_run(struct cmd_ctx *cx)
 	struct list l;
 	int rc;
 
-	if (refuse_filters(o, op) < 0)
-		return -1;
+	if (o->filters.n)
+		return err_set(&op->err, ERR_INVALID,
+			       "purge removes everything, whatever --%s says; "
+			       "\"ferry delete\" takes filters",
+			       o->filters.at[0].flag);
 	rc = change_open_dir(&l, cx, cx->argv[0]);
 	if (rc == 0)
 		rc = o->dry_run ? list_walk(&l, 1, say, cx)
