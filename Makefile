@@ -105,7 +105,8 @@ $(FUZZERS): %: %.o $(B)/tests/lib/replay.o $(B)/core.a
 endif
 
 # Programs of the benchmark, which share nothing with ferry.
-$(B)/tests/lib/mktree $(B)/tests/lib/floor: %: %.o
+BENCH := $(addprefix $(B)/tests/lib/,mktree measure floor)
+$(BENCH): %: %.o
 	$(call say,LINK)
 	$(Q)$(LINK)
 
@@ -134,7 +135,7 @@ fuzz: $(B)/tests/fuzz/$(T)
 	$< -max_total_time=$(TIME) $(B)/corpus/$(T) \
 	  tests/fuzz/corpus/$(T:fuzz_%=%)
 
-bench-tools: $(B)/ferry $(B)/tests/lib/mktree $(B)/tests/lib/floor
+bench-tools: $(BENCH)
 
 # One mark a file, so that an analysis goes on where the last one stopped.
 analyze: $(SRC:%.c=$(B)/tidy/%.ok)
