@@ -33,8 +33,8 @@ void hash_memory_put(struct hash_memory *m, const struct entry *e,
  * Small facts that are kept beside the hashes: a text under a key.
  * get: 1 and the value (in op->arena), or 0.  put: NULL forgets the key.
  */
-int hash_memory_note_get(struct hash_memory *m, struct op *op,
-			 const char *key, const char **value);
+int hash_memory_note_get(struct hash_memory *m, struct op *op, const char *key,
+			 const char **value);
 void hash_memory_note_put(struct hash_memory *m, const char *key,
 			  const char *value);
 

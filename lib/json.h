@@ -24,7 +24,7 @@ struct json_node {
 	const char *key;  /* in an object, else NULL */
 	const char *text; /* of a string: decoded, NUL-terminated; of a number:
 			     as written; of a bool: "true" or "false" */
-	size_t len;	  /* of text; a string may hold NUL bytes */
+	size_t len;       /* of text; a string may hold NUL bytes */
 	const struct json_node *child, *next;
 };
 
@@ -37,8 +37,7 @@ int json_parse(struct arena *a, const char *text, size_t n,
 	       const struct json_node **out, struct err *e) MUST_CHECK;
 
 /* The member called `key`, or NULL, also if `obj` is NULL or no object. */
-const struct json_node *json_get(const struct json_node *obj,
-				 const char *key);
+const struct json_node *json_get(const struct json_node *obj, const char *key);
 
 /* The value if it is of that type and fits, else `fallback`. */
 const char *json_text(const struct json_node *n, const char *fallback);

@@ -22,8 +22,7 @@
 struct pattern;
 
 /* NULL with ERR_INVALID if `glob` is none. */
-struct pattern *pattern_new(const char *glob, bool ignore_case,
-			    struct err *e);
+struct pattern *pattern_new(const char *glob, bool ignore_case, struct err *e);
 void pattern_free(struct pattern *p);
 
 /*

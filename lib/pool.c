@@ -156,9 +156,8 @@ int group_wait(struct group *g, struct op *op)
 		if (g->failed > 1) {
 			size_t used = strlen(op->err.msg);
 
-			snprintf(op->err.msg + used,
-				 sizeof(op->err.msg) - used, " (and %zu more)",
-				 g->failed - 1);
+			snprintf(op->err.msg + used, sizeof(op->err.msg) - used,
+				 " (and %zu more)", g->failed - 1);
 		}
 		rc = -1;
 	}

@@ -10,7 +10,7 @@
 struct rate {
 	pthread_mutex_t lock; /* guards next */
 	double per_second;    /* 0: no limit */
-	int64_t next;	      /* monotonic ns when the account is even again */
+	int64_t next;         /* monotonic ns when the account is even again */
 };
 
 void rate_init(struct rate *r, double per_second);

@@ -15,10 +15,10 @@ enum { SPOOL_MEMORY = 256 * 1024 };
 struct spool {
 	pthread_mutex_t lock; /* guards all that follows while it grows */
 	struct buf tail;      /* what is not in the file yet */
-	int fd;		      /* -1: all is in `tail` */
+	int fd;               /* -1: all is in `tail` */
 	int64_t flushed;      /* bytes in the file */
-	size_t count;	      /* records */
-	int64_t at;	      /* where the reader is */
+	size_t count;         /* records */
+	int64_t at;           /* where the reader is */
 	struct buf record;    /* the reader's */
 	struct buf window;    /* the part of the file it last read ... */
 	int64_t window_at;    /* ... from here */
