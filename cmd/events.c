@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd/out.h"
+#include "cmd/term.h"
 #include "lib/utf8.h"
 
 void json_text_valid(struct json *j, const char *key, const char *text)
@@ -18,6 +19,22 @@ void json_error(struct json *j, const struct err *e)
 {
 	json_str(j, "kind", err_info(e->kind)->name);
 	json_text_valid(j, "message", e->msg);
+}
+
+int result_put(const struct cmd_ctx *cx, struct op *op, const struct buf *b,
+	       bool flush)
+{
+	bool shared = out_is_terminal() && cx->term->is_terminal;
+	int rc;
+
+	if (shared)
+		term_hide(cx->term);
+	rc = out_write(op, b->data, b->len);
+	if (rc == 0 && flush)
+		rc = out_flush(op);
+	if (shared)
+		term_show(cx->term);
+	return rc;
 }
 
 int event_failed(struct op *op, const struct err *e)

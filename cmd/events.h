@@ -12,6 +12,13 @@ void json_text_valid(struct json *j, const char *key, const char *text);
 /* "kind" and "message" into the object that is open. */
 void json_error(struct json *j, const struct err *e);
 
+/*
+ * Write a piece of results, above the progress if both are on one terminal;
+ * `flush`: now.
+ */
+int result_put(const struct cmd_ctx *cx, struct op *op, const struct buf *b,
+	       bool flush) MUST_CHECK;
+
 /* {"event":"error",...}: how the whole command failed. */
 int event_failed(struct op *op, const struct err *e) MUST_CHECK;
 

@@ -2,14 +2,6 @@
 
 #include <string.h>
 
-const struct sync_flags sync_flags_default = {
-	.modify_window = -1,
-	.metadata = true,
-	.max_delete = -1,
-	.max_transfer = -1,
-	.max_duration = -1,
-};
-
 enum { THREADS_MAX = 1024 };
 
 #define FLAG(type, letter, name, arg, field, help) \

@@ -22,7 +22,11 @@ struct sync_flags {
 	int64_t transfers, checkers, threads;
 };
 
-extern const struct sync_flags sync_flags_default;
+#define SYNC_FLAGS_INIT                                                  \
+	{                                                                \
+		.modify_window = -1, .metadata = true, .max_delete = -1, \
+		.max_transfer = -1, .max_duration = -1                   \
+	}
 
 /* For groups of a command's table. */
 extern const struct opt sync_compare_flags[];
