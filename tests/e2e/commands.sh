@@ -94,8 +94,8 @@ for cmd in copy sync; do
 		"--update --size-only" "--size-only --ignore-existing" \
 		"--max-depth 1" "--max-depth 2" "--modify-window 1h" \
 		"--modify-window 1s" "--max-size 1k" "--min-size 100b" \
-		"--min-size 1k --max-size 10k" "--max-age 2000-01-01" \
-		"--min-age 2000-01-01" "--transfers 1 --checkers 1" \
+		"--min-size 1k --max-size 10k" "--max-age 20y" \
+		"--min-age 20y" "--transfers 1 --checkers 1" \
 		"--transfers 16" "--dry-run" "--suffix .old" \
 		"--backup-dir BAK" "--backup-dir BAK --suffix .old"; do
 		# shellcheck disable=SC2086

@@ -124,7 +124,7 @@ partial 9
 check "a killed copy leaves nothing in the file's place" test ! -e "$D/large"
 check "but a part of it" test -n "$(find "$D" -name '.ferry-tmp.*' -size +100k)"
 exits 0 "the next run goes on" copy --json "$S" "$D"
-is "from where it was" "$(($(field resumed) > 1000000))" 1
+is "from where it was" "$(($(field resumed_bytes) > 1000000))" 1
 check "the content is right" cmp "$S/large" "$D/large"
 check "nothing is left over" no_strays "$D"
 rm -rf "$S" "$D"
