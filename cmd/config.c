@@ -220,7 +220,7 @@ static const struct cmd *const subs[] = {
 };
 
 static const struct cmd_example examples[] = {
-	{ "ferry config create nas local path=/mnt/nas", "add a remote" },
+	{ "ferry config create disk local", "add a remote of type local" },
 	{ "ferry config show", "show all of them" },
 	{ NULL, NULL }
 };

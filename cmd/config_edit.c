@@ -215,8 +215,8 @@ static const struct opt_group create_groups[] = { { "Flags", create_flags, 0 },
 						  { NULL, NULL, 0 } };
 
 static const struct cmd_example create_examples[] = {
-	{ "ferry config create nas local path=/mnt/nas",
-	  "make nas:Photos mean /mnt/nas/Photos" },
+	{ "ferry config create disk local",
+	  "disk:/srv is then another name of /srv" },
 	{ NULL, NULL }
 };
 

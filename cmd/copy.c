@@ -12,8 +12,8 @@ static const struct cmd_example examples[] = {
 	  "copy what nas:Photos does not have" },
 	{ "ferry copy -n --include '*.jpg' ~/Photos /mnt/disk",
 	  "show which pictures would be copied" },
-	{ "ferry copy -P :webdav,url=https://example.net/dav:music ~/Music",
-	  "with progress, from a server that is not configured" },
+	{ "ferry copy --max-age 1d --log-file ~/copy.log ~/Docs nas:Docs",
+	  "only what changed since yesterday, with a log" },
 	{ NULL, NULL }
 };
 

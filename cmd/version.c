@@ -6,12 +6,9 @@
 
 #include "cmd/globals.h"
 #include "cmd/out.h"
+#include "cmd/version.h"
 #include "lib/json_write.h"
 #include "lib/libraries.h"
-
-#ifndef FERRY_VERSION
-#define FERRY_VERSION "unknown" /* the Makefile knows */
-#endif
 
 #ifdef __clang__
 #define COMPILER "clang " __clang_version__
