@@ -365,6 +365,8 @@ static int find_tokens(const char *text, size_t n, jsmntok_t **tokens,
 	count = jsmn_parse(&p, text, n, NULL, 0);
 	if (count > TOKENS_MAX)
 		return err_set(e, ERR_CORRUPT, "JSON with %d values", count);
+	if (count == 0)
+		return err_set(e, ERR_CORRUPT, "JSON without a value");
 	if (count > 0) {
 		*tokens = xcalloc((size_t)count, sizeof(**tokens));
 		jsmn_init(&p);

@@ -32,8 +32,8 @@ static void write_program(struct json *j, struct program *p)
 		const char *key = object ? next_text(p) : NULL;
 
 		switch (what & 7) {
-		case 0: json_int(j, key, INT64_MIN + what); break;
-		case 1: json_int(j, key, INT64_MAX - what); break;
+		case 0: json_int(j, key, INT64_MIN + (what & 9)); break;
+		case 1: json_int(j, key, INT64_MAX - (what & 9)); break;
 		case 2: json_bool(j, key, what & 8); break;
 		case 3:
 		case 4: json_str(j, key, next_text(p)); break;
