@@ -89,7 +89,7 @@ static int cat_file(struct cat *cat, struct op *op, const char *path,
 
 	if (e->kind != ENTRY_FILE)
 		return err_set(&op->err, ERR_UNSUPPORTED,
-			       "\"%s\" is a %s, not a file", path,
+			       "\"%s\" is a %s and has no content", path,
 			       e->kind == ENTRY_LINK ? "symbolic link"
 						     : "special file");
 	begin = begin_of(cat, op, path, e);

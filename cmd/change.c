@@ -7,6 +7,20 @@
 #include "lib/log.h"
 #include "lib/vec.h"
 
+/* clang-format off */
+static const struct {
+	const char *json, *done, *would;
+} verbs[] = {
+	[CHANGE_MKDIR]  = { "mkdir",  "folder made",    "folder would be made" },
+	[CHANGE_RMDIR]  = { "rmdir",  "folder removed",
+			    "folder would be removed" },
+	[CHANGE_DELETE] = { "delete", "deleted",        "would be deleted" },
+	[CHANGE_PURGE]  = { "purge",  "removed with all that was in it",
+			    "would be removed with all that is in it" },
+	[CHANGE_TOUCH]  = { "touch",  "time set",       "time would be set" },
+};
+/* clang-format on */
+
 int change_say(const struct cmd_ctx *cx, struct op *op, const struct change *c)
 {
 	struct buf b = BUF_INIT;
@@ -15,17 +29,19 @@ int change_say(const struct cmd_ctx *cx, struct op *op, const struct change *c)
 
 	if (cx->globals->json) {
 		json_object(&j, NULL);
-		json_str(&j, "action", c->verb);
+		json_str(&j, "event", "action");
+		json_str(&j, "action", verbs[c->verb].json);
 		json_path(&j, "path", c->path);
-		json_bool(&j, "dry_run", c->dry_run);
+		if (c->dry_run)
+			json_bool(&j, "dry_run", true);
 		json_end(&j);
 		rc = out_line(op, &b);
 	} else if (c->dry_run) {
-		buf_addf(&b, "would %s ", c->verb);
 		out_add_name(&b, c->path);
+		buf_addf(&b, ": %s", verbs[c->verb].would);
 		rc = out_line(op, &b);
 	} else {
-		log_info(NULL, "%s %s", c->verb, c->path);
+		log_info(c->path, "%s", verbs[c->verb].done);
 	}
 	buf_free(&b);
 	return rc;
@@ -92,7 +108,7 @@ static bool too_deep(const struct emptier *m, size_t depth)
 static int remove_dir(struct emptier *m, struct op *op)
 {
 	const char *path = m->path.data;
-	struct change c = { .verb = "rmdir",
+	struct change c = { .verb = CHANGE_RMDIR,
 			    .path = *path ? path : m->list->place,
 			    .dry_run = m->opt->dry_run };
 
@@ -167,6 +183,15 @@ static int look(void *arg, struct op *op, const char *path,
 	return 0;
 }
 
+/* Nobody knows what is in there; the walk has just entered it. */
+static void keep(void *arg, const char *dir)
+{
+	struct emptier *m = arg;
+
+	if (strcmp(m->path.data, dir) == 0)
+		m->levels.at[m->levels.n - 1].stays = true;
+}
+
 int change_remove_empty(struct list *l, const struct empty_dirs *o)
 {
 	struct filter *filter = l->filter;
@@ -179,11 +204,13 @@ int change_remove_empty(struct list *l, const struct empty_dirs *o)
 
 	/* All files must be seen, also those that the filter leaves out. */
 	l->filter = NULL;
+	l->unreadable = keep;
 	enter(&m, "", false);
 	rc = list_walk(l, 1, look, &m);
 	while (rc == 0 && m.levels.n)
 		rc = leave(&m, &l->cx->op);
 	l->filter = filter;
+	l->unreadable = NULL;
 	levels_free(&m.levels);
 	buf_free(&m.path);
 	return rc;

@@ -3,13 +3,21 @@
 
 #include "cmd/list_common.h"
 
+enum change_verb {
+	CHANGE_MKDIR,
+	CHANGE_RMDIR,
+	CHANGE_DELETE,
+	CHANGE_PURGE,
+	CHANGE_TOUCH
+};
+
 /*
- * What a command does to a path: with --json a line always, in a dry run the
- * line "would VERB PATH", else logged with -v.
+ * What a command does to a path, told as sync tells it: with --json a line
+ * always, in a dry run a line of the plan, else logged with -v.
  */
 struct change {
-	const char *verb; /* "delete" */
-	const char *path; /* as it is told: below the place, or the place */
+	enum change_verb verb;
+	const char *path; /* below the place; or the place, as it was given */
 	bool dry_run;
 };
 

@@ -39,7 +39,7 @@ static int delete_file(void *arg, struct op *op, const char *path,
 		       const struct entry *e)
 {
 	struct delete *d = arg;
-	struct change c = { .verb = "delete",
+	struct change c = { .verb = CHANGE_DELETE,
 			    .path = path,
 			    .dry_run = d->dry_run };
 
@@ -67,6 +67,7 @@ static int delete_run(struct cmd_ctx *cx)
 	if (rc == 0) /* the plan of a dry run is in order */
 		rc = list_walk(l, o->dry_run ? 1 : list_threads(l->be),
 			       delete_file, &d);
+	l->named = true;
 	if (rc == 0 && o->rmdirs && !l->file)
 		rc = change_remove_empty(l, &empty);
 	return list_end(l, rc);

@@ -37,7 +37,7 @@ static int check_file(struct backend *be, struct op *op, const char *name,
 static int delete_file(struct cmd_ctx *cx, const char *place)
 {
 	const struct deletefile_opts *o = cx->opts;
-	struct change c = { .verb = "delete",
+	struct change c = { .verb = CHANGE_DELETE,
 			    .path = place,
 			    .dry_run = o->dry_run };
 	struct backend *be = NULL;

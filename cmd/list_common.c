@@ -59,12 +59,15 @@ static void unreadable(void *arg, const char *dir, const struct err *e)
 	struct walk *w = arg;
 	struct list *l = w->list;
 
-	if (*dir && !err_info(e->kind)->fatal) {
-		count_failure(l, e);
+	if (l->unreadable)
+		l->unreadable(w->arg, dir);
+	if (!err_info(e->kind)->fatal) {
+		if (!l->named)
+			count_failure(l, e);
 		return;
 	}
 	pthread_mutex_lock(&l->lock);
-	l->root = *e;
+	l->fatal = *e;
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -93,15 +96,15 @@ int list_walk(struct list *l, unsigned threads, tree_fn *fn, void *arg)
 		return walk_file(l, fn, arg);
 	if (tree_walk(l->be, op, "", &opt, each, &w) < 0)
 		return -1;
-	if (l->root.kind == ERR_OK)
+	if (l->fatal.kind == ERR_OK)
 		return 0;
-	op->err = l->root;
+	op->err = l->fatal;
 	return -1;
 }
 
 int list_failed(struct list *l, struct op *op)
 {
-	if (err_info(op->err.kind)->fatal)
+	if (l->file || err_info(op->err.kind)->fatal)
 		return -1;
 	count_failure(l, &op->err);
 	err_clear(&op->err);

@@ -18,9 +18,15 @@ struct list {
 	const char *file; /* the place is this file; NULL: a folder */
 	struct filter *filter;
 	int max_depth;
+
+	/* Told of each folder that could not be listed, with list_walk()'s
+	   `arg`; or NULL. */
+	void (*unreadable)(void *arg, const char *dir);
+	bool named; /* those were named before, in another walk */
+
 	pthread_mutex_t lock; /* guards what follows */
 	size_t failed;
-	struct err root; /* why the place itself could not be listed */
+	struct err fatal; /* of a folder, but no other would fare better */
 };
 
 /* `filter` may be NULL.  list_end() is due even if this fails. */
@@ -38,8 +44,8 @@ int list_walk(struct list *l, unsigned threads, tree_fn *fn,
 	      void *arg) MUST_CHECK;
 
 /*
- * Something failed with the error in `op`: 0, with op->err clear again, if the
- * rest should go on, else -1.
+ * Something failed with the error in `op`: 0, with op->err clear again, if
+ * there is a rest that should go on, else -1.
  */
 int list_failed(struct list *l, struct op *op) MUST_CHECK;
 

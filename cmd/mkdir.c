@@ -38,7 +38,7 @@ static int is_there(struct backend *be, struct op *op)
 static int make(struct cmd_ctx *cx, const char *place)
 {
 	const struct mkdir_opts *o = cx->opts;
-	struct change c = { .verb = "mkdir",
+	struct change c = { .verb = CHANGE_MKDIR,
 			    .path = place,
 			    .dry_run = o->dry_run };
 	struct backend *be = NULL;

@@ -40,7 +40,8 @@ static const struct opt_group groups[] = { { "Flags", flags, 0 }, { 0 } };
 static int say(void *arg, struct op *op, const char *path,
 	       const struct entry *e)
 {
-	struct change c = { .verb = e->kind == ENTRY_DIR ? "rmdir" : "delete",
+	struct change c = { .verb = e->kind == ENTRY_DIR ? CHANGE_RMDIR
+							 : CHANGE_DELETE,
 			    .path = path,
 			    .dry_run = true };
 
@@ -51,7 +52,7 @@ static int purge_run(struct cmd_ctx *cx)
 {
 	const struct purge_opts *o = cx->opts;
 	struct op *op = &cx->op;
-	struct change c = { .verb = "purge",
+	struct change c = { .verb = CHANGE_PURGE,
 			    .path = cx->argv[0],
 			    .dry_run = o->dry_run };
 	struct list l;

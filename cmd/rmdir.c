@@ -36,7 +36,7 @@ static int would_remove(const struct list *l)
 static int remove_dir(struct cmd_ctx *cx, const char *place)
 {
 	const struct rmdir_opts *o = cx->opts;
-	struct change c = { .verb = "rmdir",
+	struct change c = { .verb = CHANGE_RMDIR,
 			    .path = place,
 			    .dry_run = o->dry_run };
 	struct list l;

@@ -85,7 +85,7 @@ static int touch_file(void *arg, struct op *op, const char *path,
 		      const struct entry *e)
 {
 	struct touch *t = arg;
-	struct change c = { .verb = "touch",
+	struct change c = { .verb = CHANGE_TOUCH,
 			    .path = path,
 			    .dry_run = t->opts->dry_run };
 
@@ -117,7 +117,7 @@ static int seek_nothing(struct source *src, struct op *op, int64_t off)
 static int create(struct touch *t, struct cmd_ctx *cx, const char *place)
 {
 	struct op *op = &cx->op;
-	struct change c = { .verb = "touch",
+	struct change c = { .verb = CHANGE_TOUCH,
 			    .path = place,
 			    .dry_run = t->opts->dry_run };
 	struct source empty = { .stable = true,
