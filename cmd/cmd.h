@@ -93,10 +93,9 @@ struct cmd {
 extern const struct cmd *const commands[];
 
 extern const struct cmd cmd_cat, cmd_check, cmd_completion, cmd_config,
-	cmd_copy, cmd_copyto, cmd_delete, cmd_deletefile, cmd_hashsum, cmd_help,
-	cmd_listremotes, cmd_ls, cmd_lsd, cmd_lsf, cmd_lsjson, cmd_man,
-	cmd_md5sum, cmd_mkdir, cmd_move, cmd_moveto, cmd_purge, cmd_rmdir,
-	cmd_rmdirs, cmd_sha1sum, cmd_sha256sum, cmd_size, cmd_sync, cmd_touch,
-	cmd_version;
+	cmd_copy, cmd_copyto, cmd_delete, cmd_deletefile, cmd_hashsum,
+	cmd_help, cmd_listremotes, cmd_ls, cmd_lsd, cmd_lsf, cmd_lsjson,
+	cmd_man, cmd_mkdir, cmd_move, cmd_moveto, cmd_purge, cmd_rmdir,
+	cmd_rmdirs, cmd_size, cmd_sync, cmd_touch, cmd_version;
 
 #endif

@@ -9,9 +9,8 @@ const struct cmd *const commands[] = {
 	&cmd_moveto,      &cmd_sync,       &cmd_check,
 	&cmd_ls,          &cmd_lsd,        &cmd_lsf,
 	&cmd_lsjson,      &cmd_size,       &cmd_cat,
-	&cmd_hashsum,     &cmd_md5sum,     &cmd_sha1sum,
-	&cmd_sha256sum,   &cmd_mkdir,      &cmd_rmdir,
-	&cmd_rmdirs,      &cmd_touch,      &cmd_delete,
+	&cmd_hashsum,     &cmd_mkdir,      &cmd_touch,
+	&cmd_rmdir,       &cmd_rmdirs,     &cmd_delete,
 	&cmd_deletefile,  &cmd_purge,      &cmd_config,
 	&cmd_listremotes, &cmd_completion, &cmd_man,
 	&cmd_help,        &cmd_version,    NULL

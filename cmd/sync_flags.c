@@ -38,7 +38,8 @@ const struct opt sync_run_flags[] = {
 	FLAG(OPT_BOOL, 'x', "one-file-system", NULL, one_file_system,
 	     "do not cross into other file systems"),
 	FLAG(OPT_STR, 0, "backup-dir", "DIR", backup_dir,
-	     "move what is replaced or deleted to DIR at the destination"),
+	     "move what is replaced or deleted to DIR, a place on the "
+	     "destination's disk or account"),
 	FLAG(OPT_STR, 0, "suffix", "TEXT", suffix,
 	     "add this to the name of what is replaced or deleted"),
 	FLAG(OPT_INT, 0, "max-delete", "N", max_delete,
@@ -72,6 +73,8 @@ const struct opt sync_run_flags[] = {
 const struct opt sync_delete_flags[] = {
 	FLAG(OPT_BOOL, 0, "delete-excluded", NULL, delete_excluded,
 	     "delete at the destination what the filter leaves out"),
+	FLAG(OPT_BOOL, 0, "ignore-errors", NULL, ignore_errors,
+	     "delete even if something could not be read or copied"),
 	{ .type = OPT_END }
 };
 
@@ -153,6 +156,7 @@ int sync_flags_apply(const struct sync_flags *f, struct sync_opts *out,
 	out->delete_excluded = f->delete_excluded;
 	out->delete_empty_src_dirs = f->delete_empty_src_dirs;
 	out->force = f->force;
+	out->ignore_errors = f->ignore_errors;
 	out->max_delete = f->max_delete;
 	out->max_transfer = f->max_transfer;
 	out->max_duration = f->max_duration;

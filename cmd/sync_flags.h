@@ -18,6 +18,7 @@ struct sync_flags {
 	const char *backup_dir, *suffix;
 	int64_t max_delete, max_transfer, max_duration; /* -1 no limit */
 	bool delete_excluded;                           /* sync only */
+	bool ignore_errors;                             /* sync only */
 	bool delete_empty_src_dirs;                     /* move only */
 	int64_t transfers, checkers, threads;
 };

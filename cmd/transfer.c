@@ -1,7 +1,6 @@
 #include "cmd/transfer.h"
 
 #include "backends/hash_memory.h"
-#include "cmd/backup_dir.h"
 #include "cmd/globals.h"
 #include "cmd/report.h"
 
@@ -36,7 +35,7 @@ struct transfer {
 	struct cmd_ctx *cx;
 	struct sync_opts opts;
 	struct filter *filter;
-	struct backend *src, *dst;
+	struct backend *src, *dst, *backup;
 	const char *file; /* the source is this one; NULL: a folder */
 	const char *name; /* what it will be called */
 	struct report report;
@@ -64,14 +63,12 @@ static int read_flags(struct transfer *t, enum sync_mode mode)
 	t->opts.max_depth = (int)f->filter.max_depth;
 	t->cx->remotes->metadata = f->sync.metadata;
 	t->cx->remotes->copy_links = f->sync.copy_links;
-	return f->sync.backup_dir
-		       ? backup_dir_find(op, t->cx->argv[1], f->sync.backup_dir,
-					 &t->opts.backup_dir)
-		       : 0;
+	return 0;
 }
 
 static int open_places(struct transfer *t, bool to)
 {
+	const struct transfer_flags *f = t->cx->opts;
 	struct remotes *remotes = t->cx->remotes;
 	struct op *op = &t->cx->op;
 	char **argv = t->cx->argv;
@@ -79,6 +76,10 @@ static int open_places(struct transfer *t, bool to)
 	if (remote_open_source(remotes, argv[0], op, &t->src, &t->file) < 0)
 		return -1;
 	t->name = t->file;
+	if (f->sync.backup_dir &&
+	    remote_open(remotes, f->sync.backup_dir, op, &t->backup) < 0)
+		return -1;
+	t->opts.backup = t->backup;
 	if (t->file && to)
 		return remote_open_parent(remotes, argv[1], op, &t->dst,
 					  &t->name);
@@ -124,6 +125,7 @@ int transfer_run(struct cmd_ctx *cx, enum sync_mode mode, bool to)
 		rc = run(&t);
 	be_close(t.src);
 	be_close(t.dst);
+	be_close(t.backup);
 	filter_free(t.filter);
 	return rc;
 }
