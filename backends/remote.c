@@ -34,10 +34,8 @@ static int find_driver(struct target *t, const char *type, struct op *op)
 	if (t->conf.driver)
 		return 0;
 	return err_set(&op->err, ERR_INVALID,
-		       "%s%s: there is no driver \"%s\"; those known are: %s",
-		       t->place.remote ? t->place.remote : ":",
-		       t->place.remote ? "" : t->place.driver, type,
-		       list_drivers(&op->arena));
+		       "%s: there is no driver \"%s\"; those known are: %s",
+		       t->conf.name, type, list_drivers(&op->arena));
 }
 
 /* The driver and the options that stand in the configuration. */
@@ -106,12 +104,14 @@ static int find_target(struct remotes *r, const char *spec, struct op *op,
 	struct arena *a = &op->arena;
 
 	*t = (struct target){ .conf = { .remotes = r } };
-	if (place_parse(a, spec, &t->place, &op->err) < 0 ||
-	    find_conf(r, t, op) < 0)
+	if (place_parse(a, spec, &t->place, &op->err) < 0)
+		return -1;
+	t->conf.name = t->place.driver ? arena_printf(a, ":%s", t->place.driver)
+				       : t->place.remote;
+	if (find_conf(r, t, op) < 0)
 		return -1;
 	t->local = t->conf.driver == &driver_local;
 	t->path = t->place.path;
-	t->conf.name = conf_place_name(a, t->conf.driver, &t->place, "");
 	if (conf_check(&t->conf, t->place.remote, &op->err) < 0)
 		return -1;
 	if (!t->local && place_clean(a, t->place.path, &t->path, &op->err) < 0)
@@ -196,8 +196,9 @@ int remote_open_parent(struct remotes *r, const char *spec, struct op *op,
 		return -1;
 	if (!split(&op->arena, &t, &parent, name))
 		return err_set(&op->err, ERR_INVALID,
-			       "%s%s: the name of a file is missing",
-			       t.conf.name, t.path);
+			       "\"%s\": the name of a file is missing",
+			       conf_place_name(&op->arena, t.conf.driver,
+					       &t.place, t.path));
 	return open_at(&t, parent, op, out);
 }
 
@@ -286,9 +287,8 @@ int remote_open_source(struct remotes *r, const char *spec, struct op *op,
 	be_close(be);
 	if (dir == 2)
 		return err_set(&op->err, ERR_NOT_FOUND,
-			       "there is no file or directory \"%s%s\"",
+			       "there is no file or directory \"%s\"",
 			       conf_place_name(&op->arena, t.conf.driver,
-					       &t.place, ""),
-			       t.path);
+					       &t.place, t.path));
 	return dir < 0 ? -1 : 0;
 }
