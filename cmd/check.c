@@ -147,20 +147,28 @@ static int names_open(struct check *c)
 	return 0;
 }
 
-/* Close the lists; the first that was not written is the failure. */
+/* Close the lists; one that was not written is a failure. */
 static int names_close(struct check *c, int rc)
 {
+	struct err *e = &c->cx->op.err;
+
 	for (size_t i = 0; i < NAMES_ALL; i++) {
 		struct names *n = &c->names[i];
-		bool bad;
+		struct err bad;
+		bool failed;
 
 		if (!n->file)
 			continue;
-		bad = ferror(n->file);
-		bad = fclose(n->file) != 0 || bad;
-		if (bad && (rc == 0 || c->cx->op.err.kind == ERR_CONFLICT))
-			rc = err_sys(&c->cx->op.err, "--%s \"%s\"", n->flag,
-				     n->path);
+		failed = ferror(n->file);
+		if (fclose(n->file) == 0 && !failed)
+			continue;
+		err_sys(&bad, "--%s \"%s\"", n->flag, n->path);
+		if (rc < 0 && e->kind != ERR_CONFLICT) {
+			log_error(NULL, "%s", bad.msg);
+			continue;
+		}
+		*e = bad;
+		rc = -1;
 	}
 	return rc;
 }

@@ -12,7 +12,7 @@
 
 enum {
 	WIDTH = 79,
-	NAMES = 16, /* columns of a list of commands before the text */
+	NAMES = 18, /* columns of a list of commands before the text */
 	FLAGS = 30  /* and of a list of flags */
 };
 

@@ -11,6 +11,7 @@ struct parser {
 	struct arena *arena;
 	char **argv;
 	int argc, at; /* `at`: the argument that is looked at */
+	bool leading;
 	struct err *err;
 };
 
@@ -143,7 +144,8 @@ static int unknown(const struct parser *p, const char *name)
 		return err_set(p->err, ERR_INVALID,
 			       "unknown flag --%s, did you mean --%s?", name,
 			       best);
-	return err_set(p->err, ERR_INVALID, "unknown flag --%s", name);
+	return err_set(p->err, ERR_INVALID, "unknown flag --%s%s", name,
+		       p->leading ? " in front of the command" : "");
 }
 
 static void list_add(struct opt_list *l, struct arena *a, const char *flag,
@@ -266,9 +268,12 @@ static int parse_letters(struct parser *p, const char *arg)
 int opt_parse(const struct opt_set *sets, struct arena *a, int *argc,
 	      char **argv, bool leading, struct err *e)
 {
-	struct parser p = {
-		.sets = sets, .arena = a, .argv = argv, .argc = *argc, .err = e
-	};
+	struct parser p = { .sets = sets,
+			    .arena = a,
+			    .argv = argv,
+			    .argc = *argc,
+			    .leading = leading,
+			    .err = e };
 	bool over = false;
 	int n = 0;
 

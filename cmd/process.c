@@ -38,12 +38,12 @@ static void *signals_run(void *arg)
 	struct signals *s = arg;
 
 	for (unsigned times = 0;; times++) {
-		int number, old;
+		int number;
 
 		if (sigwait(&s->set, &number) != 0)
 			continue;
-		/* locks are taken from here on: not to be left locked */
-		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
+		if (number == SIGRTMIN)
+			return NULL; /* from signals_stop() */
 		if (times > 0) {
 			term_abandon(s->term);
 			_exit(EXIT_INTERRUPTED);
@@ -52,9 +52,7 @@ static void *signals_run(void *arg)
 		if (s->term->is_terminal)
 			term_print(s->term, "stopping; once more to stop "
 					    "at once\n");
-		pthread_setcancelstate(old, NULL);
 	}
-	return NULL;
 }
 
 void signals_start(struct signals *s, struct cancel *cancel, struct term *term)
@@ -63,6 +61,7 @@ void signals_start(struct signals *s, struct cancel *cancel, struct term *term)
 
 	*s = (struct signals){ .cancel = cancel, .term = term };
 	sigemptyset(&s->set);
+	sigaddset(&s->set, SIGRTMIN);
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
 		struct sigaction was;
 
@@ -82,7 +81,7 @@ void signals_stop(struct signals *s)
 {
 	if (!s->running)
 		return;
-	pthread_cancel(s->thread);
+	pthread_kill(s->thread, SIGRTMIN);
 	pthread_join(s->thread, NULL);
 	s->running = false;
 }
