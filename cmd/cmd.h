@@ -98,4 +98,7 @@ extern const struct cmd cmd_cat, cmd_check, cmd_completion, cmd_config,
 	cmd_man, cmd_mkdir, cmd_move, cmd_moveto, cmd_purge, cmd_rmdir,
 	cmd_rmdirs, cmd_size, cmd_sync, cmd_touch, cmd_version;
 
+/* cmd/hashsum.c has three more names. */
+extern const struct cmd cmd_md5sum, cmd_sha1sum, cmd_sha256sum;
+
 #endif
