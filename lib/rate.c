@@ -4,6 +4,9 @@
 
 enum { BURST_NS = 250 * 1000 * 1000 };
 
+/* Ten years: what takes longer is as good as never, and nothing overflows. */
+#define LONGEST_NS (10 * 365 * 86400 * NS_PER_SEC)
+
 void rate_init(struct rate *r, double per_second)
 {
 	*r = (struct rate){ .per_second = per_second };
@@ -18,14 +21,18 @@ void rate_free(struct rate *r)
 int rate_take(struct rate *r, struct op *op, int64_t n)
 {
 	int64_t now, wait;
+	double cost;
 
 	if (r->per_second <= 0)
 		return op_check(op);
+	cost = (double)n * 1e9 / r->per_second;
 	now = clock_mono();
 	pthread_mutex_lock(&r->lock);
 	if (r->next < now - BURST_NS)
 		r->next = now - BURST_NS;
-	r->next += (int64_t)((double)n * 1e9 / r->per_second);
+	r->next += cost < LONGEST_NS ? (int64_t)cost : LONGEST_NS;
+	if (r->next > now + LONGEST_NS)
+		r->next = now + LONGEST_NS;
 	wait = r->next - now;
 	pthread_mutex_unlock(&r->lock);
 	while (wait > 0) {
