@@ -28,6 +28,7 @@ enum be_caps {
 	BE_POSIX = 1 << 7,      /* entries have `posix`; put_opt.meta is kept */
 	BE_OWNER = 1 << 8,      /* with BE_POSIX: owner and group, too */
 	BE_KEEP_OLD = 1 << 9,   /* put() and copy() know put_opt.keep_old */
+	BE_OWN_CLOCK = 1 << 27, /* ctimes are of this machine's clock */
 	/* From here on: set by backend_init() from the operations there are. */
 	BE_LIST_TREE = 1 << 10,
 	BE_COPY = 1 << 11,
@@ -63,6 +64,8 @@ struct get_opt {
  */
 enum put_over { PUT_ANY, PUT_CREATE, PUT_OVER };
 
+struct backend;
+
 struct put_opt {
 	int64_t mtime;       /* ns, or MTIME_UNKNOWN; meta's goes first */
 	struct digests hash; /* those known of the content to come */
@@ -80,10 +83,12 @@ struct put_opt {
 
 	/*
 	 * The path that the old file is moved to, so that at no instant there
-	 * is neither the old nor the new at the old one's place; or NULL.
-	 * Parents are created.  Needs BE_KEEP_OLD.
+	 * is neither the old nor the new at the old one's place; or NULL.  It
+	 * is one of `keep_in`, another root of the same service, or of this
+	 * backend if that is NULL.  Parents are created.  Needs BE_KEEP_OLD.
 	 */
 	const char *keep_old;
+	struct backend *keep_in;
 
 	bool inplace;     /* write into the file itself, not aside */
 	bool durable;     /* on stable storage before it appears */
@@ -94,8 +99,6 @@ struct put_opt {
 struct quota {
 	int64_t total, used, free, trashed; /* bytes, -1 unknown */
 };
-
-struct backend;
 
 /*
  * Each call blocks, may come from several threads at once (never more than
@@ -258,6 +261,7 @@ struct backend {
 	unsigned max_calls; /* calls at once; 0 for no limit */
 	unsigned tries;     /* of a call that fails with a retryable kind */
 	_Atomic int64_t retries; /* how often a call was tried again */
+	_Atomic int64_t lost_xattrs; /* entries whose attributes it cannot keep */
 
 	/*
 	 * Names this root, the same for each way of writing it, different for

@@ -49,9 +49,14 @@ struct sync_opts {
 	int64_t max_transfer;	    /* bytes; -1 no limit */
 	int64_t max_duration;	    /* ns; -1 no limit */
 
-	/* What is replaced or deleted goes to `backup_dir` of the destination's
-	   backend under its own path, and/or gets `suffix`; NULL: neither. */
-	const char *backup_dir;
+	bool ignore_errors; /* delete even if something failed */
+
+	/*
+	 * What is replaced or deleted goes to `backup` under its own path,
+	 * and/or gets `suffix`.  NULL: neither.  `backup` is another root of
+	 * the destination's service.
+	 */
+	struct backend *backup;
 	const char *suffix;
 };
 
@@ -99,7 +104,7 @@ struct sync_stats {
 	_Atomic int64_t dirs_made, dirs_removed;
 	_Atomic int64_t links;	     /* symbolic, hard and special */
 	_Atomic int64_t meta;	     /* entries whose metadata alone was set */
-	_Atomic int64_t resumed;     /* bytes that a killed run had copied */
+	_Atomic int64_t resumed;	     /* that a killed run had copied */
 	_Atomic int64_t strays;	     /* left-overs of killed runs removed */
 	_Atomic int64_t failed;
 	_Atomic bool walking;	     /* more may still be found */

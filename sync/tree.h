@@ -17,8 +17,9 @@ struct tree_opt {
 	unsigned threads;
 
 	/*
-	 * Called for a directory that could not be listed, from any of the
-	 * threads; the walk goes on.  NULL: the walk ends with that error.
+	 * Called for a directory below the first that could not be listed,
+	 * from any of the threads; the walk goes on.  NULL: the walk ends with
+	 * that error.
 	 */
 	void (*unreadable)(void *arg, const char *dir, const struct err *e);
 };

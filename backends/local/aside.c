@@ -194,12 +194,17 @@ static int replace_kept(struct local *l, int dir, const char *name, int to,
 
 /* So that neither name is ever missing; where links cannot be, by renaming. */
 static int keep_old(struct local *l, struct op *op, int dir, const char *name,
-		    const char *keep)
+		    const struct put_opt *opt)
 {
+	const char *keep = opt->keep_old, *last;
 	struct dir *to;
-	const char *last;
 	int rc;
 
+	if (opt->keep_in && !local_is(opt->keep_in))
+		return err_set(&op->err, ERR_UNSUPPORTED,
+			       "the old file cannot be kept on another service");
+	if (opt->keep_in)
+		l = local_of(opt->keep_in);
 	if (dir_of_made(&l->dirs, op, keep, &to, &last) < 0)
 		return -1;
 	rc = linkat(dir, name, to->fd, last, 0);
@@ -234,7 +239,7 @@ int aside_rename(struct local *l, struct op *op, int from, const char *temp,
 		if (check_over(op, to, name, opt->over) < 0)
 			return -1;
 	}
-	if (opt->keep_old && keep_old(l, op, to, name, opt->keep_old) < 0)
+	if (opt->keep_old && keep_old(l, op, to, name, opt) < 0)
 		return -1;
 	if (renameat(from, temp, to, name) < 0) {
 		if (errno == EISDIR || errno == ENOTEMPTY)

@@ -33,20 +33,26 @@ static bool clone_file(const struct transfer *t, const struct stat *from,
 	return false;
 }
 
-static bool on_network(int fd)
+bool local_fs_is_remote(const struct statfs *s)
 {
-	struct statfs s;
-
-	if (fstatfs(fd, &s) < 0)
-		return false;
-	switch ((unsigned long)s.f_type) {
+	switch ((unsigned long)s->f_type) {
 	case NFS_SUPER_MAGIC:
 	case SMB_SUPER_MAGIC:
 	case CEPH_SUPER_MAGIC:
+	case AFS_SUPER_MAGIC:
+	case V9FS_MAGIC:
+	case FUSE_SUPER_MAGIC:
 	case 0xff534d42: /* CIFS */
 	case 0xfe534d42: /* SMB2 */ return true;
 	default: return false;
 	}
+}
+
+static bool on_network(int fd)
+{
+	struct statfs s;
+
+	return fstatfs(fd, &s) == 0 && local_fs_is_remote(&s);
 }
 
 /*

@@ -1,8 +1,10 @@
 #include "backends/local/local.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -143,6 +145,28 @@ static char *identity_of(const char *root)
 	return out;
 }
 
+/* Whether a path, or what exists of it, lies on this machine's own disks. */
+static bool is_own_disk(const char *root)
+{
+	char *path = xstrdup(*root ? root : "."), *slash;
+	struct statfs s;
+	int rc;
+
+	while ((rc = statfs(path, &s)) < 0 && errno == ENOENT) {
+		slash = strrchr(path, '/');
+		if (slash && slash != path)
+			*slash = '\0';
+		else
+			memcpy(path, slash ? "/" : ".", 2);
+		if (!slash)
+			break;
+	}
+	if (rc < 0)
+		rc = statfs(path, &s);
+	free(path);
+	return rc == 0 && !local_fs_is_remote(&s);
+}
+
 static int local_open(const struct remote_conf *conf, const char *root,
 		      struct op *op, struct backend **out)
 {
@@ -160,6 +184,7 @@ static int local_open(const struct remote_conf *conf, const char *root,
 	backend_init(&l->base, &local_ops, conf->name, identity,
 		     BE_RANGE | BE_PUT_STREAM | BE_PUT_ATOMIC | BE_SET_MTIME |
 			     BE_EMPTY_DIR | BE_POSIX | BE_KEEP_OLD |
+			     (is_own_disk(root) ? BE_OWN_CLOCK : 0) |
 			     (l->owner ? (unsigned)BE_OWNER : 0u));
 	l->base.hashes = (1u << HASH_TYPES) - 1;
 	free(identity);

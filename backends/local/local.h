@@ -42,6 +42,10 @@ bool local_is(const struct backend *be);
 void local_entry(struct entry *e, struct posix_meta *m, const char *name,
 		 const struct stat *st);
 
+/* copy.c: whether another machine stores what is on this file system. */
+struct statfs;
+bool local_fs_is_remote(const struct statfs *s);
+
 /* list.c */
 int local_list(struct backend *be, struct op *op, const char *dir,
 	       entry_fn *fn, void *arg);

@@ -158,9 +158,22 @@ static const struct xattr *find(const struct xattrs *x, const char *name)
 	return NULL;
 }
 
-static int write_xattrs(struct op *op, struct inode i,
+/*
+ * Not a failure of this file: the file system keeps none, or none of that
+ * kind.  The run says so once.
+ */
+static bool is_lost(const struct xattr *x)
+{
+	return no_xattrs(errno) ||
+	       (errno == EPERM && strncmp(x->name, "user.", 5) != 0 &&
+		strncmp(x->name, "system.", 7) != 0);
+}
+
+static int write_xattrs(struct local *l, struct op *op, struct inode i,
 			const struct xattrs *want, const struct xattrs *has)
 {
+	bool lost = false;
+
 	for (size_t k = 0; k < has->n; k++) {
 		const char *name = has->at[k].name;
 
@@ -175,9 +188,14 @@ static int write_xattrs(struct op *op, struct inode i,
 		if (old && old->len == x->len &&
 		    memcmp(old->value, x->value, x->len) == 0)
 			continue;
-		if (set_value(i, x) < 0)
+		if (set_value(i, x) == 0)
+			continue;
+		if (!is_lost(x))
 			return err_sys(&op->err, "set attribute %s", x->name);
+		lost = true;
 	}
+	if (lost)
+		atomic_fetch_add(&l->base.lost_xattrs, 1);
 	return 0;
 }
 
@@ -213,7 +231,7 @@ int meta_apply(struct local *l, struct op *op, struct inode i,
 		reset = true; /* which clears set-id bits */
 	}
 	if (x && (x->n || has->n)) {
-		if (write_xattrs(op, i, x, has) < 0)
+		if (write_xattrs(l, op, i, x, has) < 0)
 			return -1;
 		reset = true; /* an ACL changes the mode as well */
 	}

@@ -1,0 +1,90 @@
+/* Modes and times of folders, once nothing in them changes any more. */
+
+#include <string.h>
+
+#include "sync/run.h"
+
+int folder_finish_later(struct sync_run *r, struct op *op, const char *path,
+			const struct entry *e, unsigned flags)
+{
+	struct buf rec = BUF_INIT;
+	uint32_t bits = flags;
+	int rc;
+
+	buf_add(&rec, &bits, sizeof(bits));
+	buf_add(&rec, path, strlen(path) + 1);
+	entry_pack(&rec, e);
+	rc = spool_add(&r->folders, op, rec.data, rec.len);
+	buf_free(&rec);
+	return rc;
+}
+
+/* The attributes to set, or NULL if they are right already; -1 on failure. */
+static int wanted_xattrs(struct sync_run *r, struct op *op, const char *path,
+			 struct xattrs *x, const struct xattrs **set)
+{
+	struct xattrs has;
+
+	*set = NULL;
+	if (!be_can(r->src, BE_XATTRS) || !be_can(r->dst, BE_XATTRS))
+		return 0;
+	if (be_get_xattrs(r->src, op, path, x) < 0 ||
+	    be_get_xattrs(r->dst, op, path, &has) < 0)
+		return -1;
+	if (!xattrs_equal(x, &has))
+		*set = x;
+	return 0;
+}
+
+static void finish(struct sync_run *r, struct op *op, const char *path,
+		   const struct entry *want, unsigned flags)
+{
+	const struct xattrs *set = NULL;
+	struct xattrs x;
+	struct entry now;
+	const char *why;
+
+	if (be_stat(r->dst, op, path, &now) < 0) {
+		/* It was never needed, or could not be made. */
+		if (op->err.kind != ERR_NOT_FOUND)
+			run_failed(r, op, path);
+		return;
+	}
+	why = meta_differs(r, want, &now);
+	if ((flags & FOLDER_XATTRS) &&
+	    wanted_xattrs(r, op, path, &x, &set) < 0) {
+		run_failed(r, op, path);
+		return;
+	}
+	if (!why && !set)
+		return;
+	if (!r->opts.dry_run && be_set_meta(r->dst, op, path, want, set) < 0)
+		run_failed(r, op, path);
+	else if (flags & FOLDER_REPORT)
+		run_did(r, ACTION_META, path, 0,
+			why ? why : "attributes differ");
+}
+
+int folders_finish(struct sync_run *r, struct op *op)
+{
+	const char *p;
+	size_t n;
+	int rc;
+
+	/* Backwards: a parent may shut its door when its children are done. */
+	spool_rewind_last(&r->folders);
+	while ((rc = spool_prev(&r->folders, op, &p, &n)) > 0) {
+		const char *path = p + sizeof(uint32_t);
+		struct posix_meta meta;
+		struct entry want;
+		uint32_t flags;
+
+		if (op_check(op) < 0)
+			return -1;
+		memcpy(&flags, p, sizeof(flags));
+		entry_unpack(path + strlen(path) + 1, &want, &meta);
+		finish(r, op, path, &want, flags);
+		arena_reset(&op->arena);
+	}
+	return rc;
+}

@@ -1,0 +1,190 @@
+#include "sync/links.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sync/run.h"
+
+struct link_seen {
+	struct link_seen *next;
+	uint64_t dev, ino;
+	uint32_t left; /* names still to come */
+	char path[];
+};
+
+void links_init(struct links *l)
+{
+	*l = (struct links){ 0 };
+	pthread_mutex_init(&l->lock, NULL);
+}
+
+void links_free(struct links *l)
+{
+	for (size_t i = 0; i < l->buckets; i++)
+		while (l->bucket[i]) {
+			struct link_seen *s = l->bucket[i];
+
+			l->bucket[i] = s->next;
+			free(s);
+		}
+	free(l->bucket);
+	pthread_mutex_destroy(&l->lock);
+}
+
+static size_t slot_of(const struct links *l, uint64_t dev, uint64_t ino)
+{
+	return (ino * UINT64_C(0x9e3779b97f4a7c15) ^ dev) % l->buckets;
+}
+
+static void grow(struct links *l)
+{
+	struct links bigger = { .buckets = l->buckets ? l->buckets * 2 : 256 };
+
+	bigger.bucket = xcalloc(bigger.buckets, sizeof(struct link_seen *));
+	for (size_t i = 0; i < l->buckets; i++)
+		while (l->bucket[i]) {
+			struct link_seen *s = l->bucket[i], **to;
+
+			l->bucket[i] = s->next;
+			to = &bigger.bucket[slot_of(&bigger, s->dev, s->ino)];
+			s->next = *to;
+			*to = s;
+		}
+	free(l->bucket);
+	l->bucket = bigger.bucket;
+	l->buckets = bigger.buckets;
+}
+
+static struct link_seen **find(struct links *l, uint64_t dev, uint64_t ino)
+{
+	struct link_seen **at = &l->bucket[slot_of(l, dev, ino)];
+
+	while (*at && ((*at)->dev != dev || (*at)->ino != ino))
+		at = &(*at)->next;
+	return at;
+}
+
+bool links_met(struct links *l, uint64_t dev, uint64_t ino, uint32_t nlink,
+	       const char *path, char **first)
+{
+	size_t n = strlen(path) + 1;
+	struct link_seen **at, *s;
+	bool met = false;
+
+	pthread_mutex_lock(&l->lock);
+	if (l->n >= l->buckets)
+		grow(l);
+	at = find(l, dev, ino);
+	s = *at;
+	if (!s) {
+		s = xcalloc(1, sizeof(*s) + n);
+		s->dev = dev;
+		s->ino = ino;
+		s->left = nlink - 1;
+		memcpy(s->path, path, n);
+		*at = s;
+		l->n++;
+	} else {
+		met = true;
+		*first = xstrdup(s->path);
+		if (--s->left == 0) {
+			*at = s->next;
+			free(s);
+			l->n--;
+		}
+	}
+	pthread_mutex_unlock(&l->lock);
+	return met;
+}
+
+bool link_met(struct sync_run *r, struct op *op, const char *path,
+	      const struct entry *from)
+{
+	struct buf rec = BUF_INIT;
+	char *first;
+	bool ok;
+
+	if (!r->metadata || !be_can(r->dst, BE_HARDLINK) || !from->posix ||
+	    from->posix->nlink < 2 || r->opts.mode == SYNC_MOVE)
+		return false;
+	if (!links_met(&r->links, from->posix->dev, from->posix->ino,
+		       from->posix->nlink, path, &first))
+		return false;
+	buf_add(&rec, first, strlen(first) + 1);
+	buf_add(&rec, path, strlen(path) + 1);
+	entry_pack(&rec, from);
+	ok = spool_add(&r->extra_links, op, rec.data, rec.len) == 0;
+	if (!ok)
+		run_failed(r, op, path);
+	buf_free(&rec);
+	free(first);
+	return true;
+}
+
+/* Make `path` a name of `first`, which has been dealt with before. */
+static void make_one(struct sync_run *r, struct op *op, const char *first,
+		     const char *path, const struct entry *from)
+{
+	struct item copy = { .src = path, .dst = path, .from = *from };
+	struct entry a, b;
+	bool there;
+
+	if (be_stat(r->dst, op, first, &a) < 0 || a.kind != ENTRY_FILE) {
+		if (r->opts.dry_run) {
+			run_did(r, ACTION_HARDLINK, path, 0, first);
+			return;
+		}
+		/* The first name did not arrive: this one must by itself. */
+		transfer_item(r, op, &copy);
+		return;
+	}
+	there = be_stat(r->dst, op, path, &b) == 0;
+	if (!there && op->err.kind != ERR_NOT_FOUND &&
+	    op->err.kind != ERR_NO_DIR) {
+		run_failed(r, op, path);
+		return;
+	}
+	if (there && a.posix && b.posix && a.posix->ino == b.posix->ino &&
+	    a.posix->dev == b.posix->dev) {
+		run_did(r, ACTION_SKIP, path, from->size, NULL);
+		return;
+	}
+	if (there && r->opts.ignore_existing) {
+		run_did(r, ACTION_SKIP, path, from->size, NULL);
+		return;
+	}
+	if (!r->opts.dry_run) {
+		const char *keep = there ? backup_path(r, op, path) : NULL;
+		struct put_opt any = { .mode = PUT_ANY };
+		struct backend *to = r->opts.backup ? r->opts.backup : r->dst;
+
+		if ((keep && be_move(to, op, r->dst, path, NULL, keep, &any,
+				     NULL) < 0) ||
+		    be_hardlink(r->dst, op, first, path) < 0) {
+			run_failed(r, op, path);
+			return;
+		}
+	}
+	run_did(r, ACTION_HARDLINK, path, 0, first);
+}
+
+int links_make(struct sync_run *r, struct op *op)
+{
+	const char *p;
+	size_t n;
+	int rc;
+
+	spool_rewind_first(&r->extra_links);
+	while ((rc = spool_next(&r->extra_links, op, &p, &n)) > 0) {
+		const char *path = p + strlen(p) + 1;
+		struct posix_meta meta;
+		struct entry from;
+
+		if (run_check(r, op) < 0)
+			return -1;
+		entry_unpack(path + strlen(path) + 1, &from, &meta);
+		make_one(r, op, p, path, &from);
+		arena_reset(&op->arena);
+	}
+	return rc;
+}

@@ -1,0 +1,525 @@
+/* Both trees, folder by folder, in step. */
+
+#include <string.h>
+
+#include "backends/listing.h"
+#include "sync/compare.h"
+#include "sync/run.h"
+
+/*
+ * What is known of a folder to be visited.  The depth that a late one begins
+ * with is kept above DEPTH_SHIFT.
+ */
+enum {
+	ON_SRC = 1,
+	ON_DST = 2,
+	FINISH = 4, /* new, or its metadata differs */
+	ATTRS = 8,  /* the extended attributes, too */
+	DEPTH_SHIFT = 8
+};
+
+/* One visit. */
+struct march {
+	struct sync_run *r;
+	struct visit *visit;
+	const char *dir;
+	int depth;
+	struct batch *batch;
+	struct buf path; /* of the entry at hand */
+	bool changed;	 /* the folder's own mtime will change */
+};
+
+static bool goes_deeper(const struct march *m)
+{
+	return m->r->opts.max_depth < 0 || m->depth + 1 < m->r->opts.max_depth;
+}
+
+/* Come back when what stands in its place has been deleted. */
+static void come_late(struct march *m, struct op *op, const struct entry *from)
+{
+	struct sync_run *r = m->r;
+	struct buf rec = BUF_INIT;
+	int32_t depth = m->depth;
+
+	buf_add(&rec, &depth, sizeof(depth));
+	buf_add(&rec, m->path.data, m->path.len + 1);
+	entry_pack(&rec, from);
+	if (spool_add(&r->late, op, rec.data, rec.len) < 0)
+		run_failed(r, op, m->path.data);
+	buf_free(&rec);
+}
+
+/* A folder that the destination lacks; whether to go on into it. */
+static bool make_folder(struct sync_run *r, struct op *op, const char *path,
+			const struct entry *from)
+{
+	struct put_opt opt = { .mode = PUT_ANY };
+	int rc = 0;
+
+	if (r->filtered) /* it comes with the first file that is taken */
+		return true;
+	if (!r->opts.dry_run) {
+		if (r->metadata && be_can(r->dst, BE_MKNODE))
+			rc = be_mknode(r->dst, op, path, from, &opt);
+		else if (be_can(r->dst, BE_EMPTY_DIR))
+			rc = be_mkdir(r->dst, op, path);
+	}
+	if (rc < 0) {
+		run_failed(r, op, path);
+		return false;
+	}
+	run_did(r, ACTION_MKDIR, path, 0, NULL);
+	return true;
+}
+
+/* Moving it whole is one step, where nothing below need be left behind. */
+static bool move_folder(struct march *m, struct op *op)
+{
+	struct sync_run *r = m->r;
+
+	if (r->opts.mode != SYNC_MOVE || !r->opts.delete_empty_src_dirs ||
+	    r->filtered || r->opts.max_depth >= 0 || r->opts.dry_run ||
+	    r->opts.one_file_system || !be_can(r->dst, BE_MOVE_DIR))
+		return false;
+	if (be_move_dir(r->dst, op, r->src, m->path.data, m->path.data) < 0)
+		return false;
+	run_did(r, ACTION_MOVE, m->path.data, 0, NULL);
+	return true;
+}
+
+static bool is_root(const struct posix_meta *root, const struct entry *e)
+{
+	return e->posix && root->ino && e->posix->ino == root->ino &&
+	       e->posix->dev == root->dev;
+}
+
+static bool other_disk(const struct sync_run *r, const struct entry *e)
+{
+	return r->src_dev && e->posix && e->posix->dev + 1 != r->src_dev;
+}
+
+/* The same folder under another name (a bind mount) would never end. */
+static bool is_own_root(struct march *m, struct op *op, const struct entry *e)
+{
+	const struct sync_run *r = m->r;
+
+	if (e->kind != ENTRY_DIR ||
+	    (!is_root(&r->dst_root, e) && !is_root(&r->src_root, e)))
+		return false;
+	err_set(&op->err, ERR_CONFLICT,
+		"this folder is itself the source or the destination of the "
+		"run; leave it out with --exclude");
+	run_failed(m->r, op, m->path.data);
+	return true;
+}
+
+static void queue(struct march *m, struct op *op, unsigned flags,
+		  const struct entry *from, const struct entry *over,
+		  const char *reason)
+{
+	struct item it = { .flags = flags,
+			   .src = m->path.data,
+			   .dst = m->path.data,
+			   .from = *from,
+			   .reason = reason };
+
+	if (over) {
+		it.over = *over;
+		it.flags |= ITEM_OVER;
+	}
+	m->changed |= !(flags & (ITEM_COMPARE | ITEM_HASH)) || over;
+	(void)!batch_add(m->r, op, &m->batch, &it); /* else it has stopped */
+}
+
+static void only_on_src(struct march *m, struct op *op,
+			const struct entry *from)
+{
+	struct sync_run *r = m->r;
+	unsigned flags = ON_SRC | FINISH | ATTRS;
+
+	switch (from->kind) {
+	case ENTRY_FILE:
+		m->changed = true;
+		if (!link_met(r, op, m->path.data, from))
+			queue(m, op, 0, from, NULL, "new");
+		return;
+	case ENTRY_LINK:
+	case ENTRY_SPECIAL:
+		m->changed = true;
+		put_node(r, op, m->path.data, m->path.data, from, NULL);
+		return;
+	case ENTRY_DIR: break;
+	}
+	if (!goes_deeper(m))
+		return;
+	m->changed = true;
+	if (move_folder(m, op))
+		return;
+	if (make_folder(r, op, m->path.data, from) && !other_disk(r, from))
+		walk_add(m->visit, from, flags);
+}
+
+static void two_folders(struct march *m, struct op *op,
+			const struct entry *from, const struct entry *to)
+{
+	struct sync_run *r = m->r;
+	unsigned flags = ON_SRC | ON_DST;
+	struct posix_meta meta;
+	struct entry open;
+	struct xattrs x, y;
+
+	if (!goes_deeper(m))
+		return;
+	if (meta_differs(r, from, to))
+		flags |= FINISH;
+	if (r->metadata && be_can(r->src, BE_XATTRS) &&
+	    be_can(r->dst, BE_XATTRS) && !marks_cover(r, from, to)) {
+		if (be_get_xattrs(r->src, op, m->path.data, &x) < 0 ||
+		    be_get_xattrs(r->dst, op, m->path.data, &y) < 0)
+			run_failed(r, op, m->path.data);
+		else if (!xattrs_equal(&x, &y))
+			flags |= FINISH | ATTRS;
+	}
+	/* Who is not root must be let in before he can change what is in it. */
+	if (r->metadata && !be_can(r->dst, BE_OWNER) && to->posix &&
+	    (to->posix->mode & 0700) != 0700 && !r->opts.dry_run) {
+		open = *to;
+		meta = *to->posix;
+		meta.mode |= 0700;
+		open.posix = &meta;
+		if (be_set_meta(r->dst, op, m->path.data, &open, NULL) == 0)
+			flags |= FINISH;
+	}
+	if (other_disk(r, from))
+		return;
+	walk_add(m->visit, from, flags);
+}
+
+static void two_files(struct march *m, struct op *op, const struct entry *from,
+		      const struct entry *to)
+{
+	struct sync_run *r = m->r;
+	const char *why;
+
+	if (link_met(r, op, m->path.data, from)) {
+		m->changed = true;
+		return;
+	}
+	switch (compare_files(r, from, to, &why)) {
+	case VERDICT_COPY: queue(m, op, 0, from, to, why); return;
+	case VERDICT_COMPARE:
+		queue(m, op, ITEM_COMPARE, from, to, why);
+		return;
+	case VERDICT_HASH: queue(m, op, ITEM_HASH, from, to, why); return;
+	case VERDICT_LEAVE:
+		run_did(r, ACTION_SKIP, m->path.data, from->size, why);
+		return;
+	case VERDICT_SAME: break;
+	}
+	match_meta(r, op, m->path.data, m->path.data, from, to);
+	if (r->opts.mode == SYNC_MOVE && !r->opts.dry_run &&
+	    source_moved(r, op, m->path.data, from) < 0)
+		run_failed(r, op, m->path.data);
+}
+
+static bool nodes_equal(const struct entry *a, const struct entry *b)
+{
+	if (!a->posix || !b->posix)
+		return true;
+	if (a->kind == ENTRY_LINK)
+		return strcmp(a->posix->target, b->posix->target) == 0;
+	return ((a->posix->mode ^ b->posix->mode) & 0170000) == 0 &&
+	       a->posix->rdev == b->posix->rdev;
+}
+
+/* A folder against something else: only a sync may clear the way. */
+static void folder_in_the_way(struct march *m, struct op *op,
+			      const struct entry *from, const struct entry *to)
+{
+	struct sync_run *r = m->r;
+
+	if (r->opts.mode != SYNC_SYNC) {
+		err_set(&op->err,
+			to->kind == ENTRY_DIR ? ERR_IS_DIR : ERR_NOT_DIR,
+			to->kind == ENTRY_DIR
+				? "the destination has a folder of that name; "
+				  "ferry sync would replace it"
+				: "the destination has a file where the source "
+				  "has a folder; ferry sync would replace it");
+		run_failed(r, op, m->path.data);
+		return;
+	}
+	if (remove_later(r, op, m->path.data, to) < 0) {
+		run_failed(r, op, m->path.data);
+		return;
+	}
+	m->changed = true;
+	if (to->kind == ENTRY_DIR)
+		walk_add(m->visit, to, ON_DST);
+	come_late(m, op, from);
+}
+
+static void on_both(struct march *m, struct op *op, const struct entry *from,
+		    const struct entry *to)
+{
+	struct sync_run *r = m->r;
+
+	if (from->kind == ENTRY_DIR && to->kind == ENTRY_DIR) {
+		two_folders(m, op, from, to);
+	} else if (from->kind == ENTRY_DIR || to->kind == ENTRY_DIR) {
+		folder_in_the_way(m, op, from, to);
+	} else if (from->kind == ENTRY_FILE && to->kind == ENTRY_FILE) {
+		two_files(m, op, from, to);
+	} else if (from->kind == ENTRY_FILE) {
+		queue(m, op, 0, from, to, "it was no plain file");
+	} else if (r->opts.ignore_existing) {
+		run_did(r, ACTION_SKIP, m->path.data, 0, "it exists");
+	} else if (from->kind != to->kind || !r->metadata ||
+		   !nodes_equal(from, to)) {
+		m->changed = true;
+		put_node(r, op, m->path.data, m->path.data, from, to);
+	} else {
+		match_meta(r, op, m->path.data, m->path.data, from, to);
+	}
+}
+
+static bool taken(const struct march *m, const struct entry *e)
+{
+	const struct filter *f = m->r->opts.filter;
+
+	return e->kind == ENTRY_DIR ? filter_dir(f, m->path.data)
+				    : filter_file(f, m->path.data, e);
+}
+
+static void only_on_dst(struct march *m, struct op *op, const struct entry *to)
+{
+	struct sync_run *r = m->r;
+
+	if (r->opts.mode != SYNC_SYNC)
+		return;
+	if (!taken(m, to) && !r->opts.delete_excluded)
+		return;
+	if (to->kind == ENTRY_DIR && !goes_deeper(m))
+		return;
+	if (is_own_root(m, op, to))
+		return;
+	if (remove_later(r, op, m->path.data, to) < 0) {
+		run_failed(r, op, m->path.data);
+		return;
+	}
+	m->changed = true;
+	if (to->kind == ENTRY_DIR)
+		walk_add(m->visit, to, ON_DST);
+}
+
+/* The listings of one folder, with the entry at hand of each. */
+struct side {
+	struct listing list;
+	struct entry e;
+	struct posix_meta meta;
+	int more; /* 1: `e` is there; 0: at the end; -1: failed */
+};
+
+static void step(struct side *s, struct op *op)
+{
+	s->more = listing_next(&s->list, op, &s->e, &s->meta);
+}
+
+static void merge_one(struct march *m, struct op *op, struct side *src,
+		      struct side *dst)
+{
+	int order = src->more <= 0   ? 1
+		    : dst->more <= 0 ? -1
+				     : strcmp(src->e.name, dst->e.name);
+
+	path_join(&m->path, m->dir, order <= 0 ? src->e.name : dst->e.name);
+	if (order > 0) {
+		only_on_dst(m, op, &dst->e);
+	} else if (!taken(m, &src->e)) {
+		if (order == 0 && m->r->opts.delete_excluded)
+			only_on_dst(m, op, &dst->e);
+	} else if (!is_own_root(m, op, &src->e)) {
+		if (order < 0)
+			only_on_src(m, op, &src->e);
+		else
+			on_both(m, op, &src->e, &dst->e);
+	}
+	if (order <= 0) {
+		atomic_fetch_add_explicit(&m->r->stats->listed, 1,
+					  memory_order_relaxed);
+		step(src, op);
+	}
+	if (order >= 0)
+		step(dst, op);
+}
+
+static int merge(struct march *m, struct op *op, struct side *src,
+		 struct side *dst)
+{
+	step(src, op);
+	step(dst, op);
+	while (src->more > 0 || dst->more > 0) {
+		if (run_check(m->r, op) < 0)
+			return -1;
+		merge_one(m, op, src, dst);
+		arena_reset(&op->arena);
+	}
+	return src->more < 0 || dst->more < 0 ? -1 : 0;
+}
+
+/*
+ * 1: listed; 0: not there, or it could not be read: nothing is done in this
+ * folder then, and nothing at all is deleted in this run.
+ */
+static int list(struct march *m, struct op *op, struct backend *be,
+		struct side *s)
+{
+	struct sync_run *r = m->r;
+
+	if (be_list(be, op, m->dir, &s->list) == 0)
+		return 1;
+	if (be == r->dst && op->err.kind == ERR_NO_DIR)
+		return 1; /* nothing is there yet */
+	atomic_store(&r->incomplete, true);
+	run_failed(r, op, m->dir);
+	return 0;
+}
+
+/* A disk that is not mounted looks like a folder that was emptied. */
+static int check_empty(struct march *m, struct op *op, const struct side *src,
+		       const struct side *dst)
+{
+	struct sync_run *r = m->r;
+
+	if (*m->dir || r->opts.mode != SYNC_SYNC || r->opts.force ||
+	    src->list.total || !dst->list.total)
+		return 0;
+	err_set(&op->err, ERR_LIMIT,
+		"the source \"%s\" is empty and the destination is not: "
+		"nothing is deleted; use --force if that is meant",
+		r->src->name);
+	return run_stop(r, op);
+}
+
+static void finish_later(struct march *m, struct op *op, const struct entry *e,
+			 unsigned flags)
+{
+	struct sync_run *r = m->r;
+	unsigned bits = (flags & ATTRS ? FOLDER_XATTRS : 0u) |
+			((flags & (FINISH | ON_DST)) == (FINISH | ON_DST)
+				 ? FOLDER_REPORT
+				 : 0u);
+	struct entry here;
+
+	if (!r->metadata || !(flags & ON_SRC))
+		return;
+	if (!e && *m->dir == '\0') {
+		e = &r->root; /* as it was before anything was moved */
+	} else if (!e) {
+		if (be_stat(r->src, op, m->dir, &here) < 0) {
+			run_failed(r, op, m->dir);
+			return;
+		}
+		e = &here;
+	}
+	if (folder_finish_later(r, op, m->dir, e, bits) < 0)
+		run_failed(r, op, m->dir);
+}
+
+static int visit_folder(void *arg, struct op *op, struct visit *v,
+			const char *path, const struct entry *e,
+			unsigned flags, int depth)
+{
+	struct march m = { .r = arg,
+			   .visit = v,
+			   .dir = path,
+			   .depth = depth + (int)(flags >> DEPTH_SHIFT),
+			   .path = BUF_INIT };
+	struct side src = { .list = LISTING_INIT };
+	struct side dst = { .list = LISTING_INIT };
+	int rc = -1;
+
+	if (run_check(m.r, op) < 0)
+		goto out;
+	if (((flags & ON_SRC) && !list(&m, op, m.r->src, &src)) ||
+	    ((flags & ON_DST) && !list(&m, op, m.r->dst, &dst))) {
+		rc = 0;
+		goto out;
+	}
+	if (check_empty(&m, op, &src, &dst) < 0)
+		goto out;
+	rc = merge(&m, op, &src, &dst);
+	if (batch_send(m.r, op, &m.batch) < 0)
+		rc = -1;
+	if (rc == 0 && (m.changed || (flags & FINISH)))
+		finish_later(&m, op, e, flags);
+out:
+	listing_free(&src.list);
+	listing_free(&dst.list);
+	buf_free(&m.path);
+	return rc;
+}
+
+static int march(struct sync_run *r, struct op *op)
+{
+	int rc;
+
+	atomic_store(&r->stats->walking, true);
+	rc = walk_run(r->walk, op, r->opts.checkers);
+	atomic_store(&r->stats->walking, false);
+	return rc < 0 ? run_stop(r, op) : 0;
+}
+
+int march_tree(struct sync_run *r, struct op *op)
+{
+	r->walk = walk_new(visit_folder, r);
+	walk_begin(r->walk, "", ON_SRC | ON_DST | FINISH | ATTRS);
+	return march(r, op);
+}
+
+static void begin_late(struct sync_run *r, struct op *op, int depth,
+		       const char *path, const struct entry *from)
+{
+	struct batch *batch = NULL;
+	struct item it = { .src = path,
+			   .dst = path,
+			   .from = *from,
+			   .reason = "new" };
+
+	if (from->kind == ENTRY_DIR) {
+		if (make_folder(r, op, path, from) && !other_disk(r, from))
+			walk_begin(r->walk, path,
+				   ON_SRC | FINISH | ATTRS |
+					   (unsigned)(depth + 1)
+						   << DEPTH_SHIFT);
+	} else if (from->kind == ENTRY_FILE) {
+		if (!link_met(r, op, path, from) &&
+		    batch_add(r, op, &batch, &it) == 0)
+			(void)!batch_send(r, op, &batch);
+	} else {
+		put_node(r, op, path, path, from, NULL);
+	}
+}
+
+int march_late(struct sync_run *r, struct op *op)
+{
+	const char *p;
+	size_t n;
+	int rc;
+
+	spool_rewind_first(&r->late);
+	while ((rc = spool_next(&r->late, op, &p, &n)) > 0) {
+		const char *path = p + sizeof(int32_t);
+		struct posix_meta meta;
+		struct entry from;
+		int32_t depth;
+
+		if (run_check(r, op) < 0)
+			return -1;
+		memcpy(&depth, p, sizeof(depth));
+		entry_unpack(path + strlen(path) + 1, &from, &meta);
+		begin_late(r, op, depth, path, &from);
+		arena_reset(&op->arena);
+	}
+	return rc < 0 ? run_stop(r, op) : march(r, op);
+}

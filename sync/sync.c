@@ -1,0 +1,279 @@
+#include "sync/sync.h"
+
+#include <string.h>
+
+#include "sync/compare.h"
+#include "sync/run.h"
+#include "sync/tree.h"
+
+/* The rest of `path` if it is `dir` or below it, else NULL. */
+static const char *below(const char *dir, const char *path)
+{
+	size_t n = strlen(dir);
+
+	if (strncmp(dir, path, n) != 0)
+		return NULL;
+	if (path[n] == '\0' || (n && (dir[n - 1] == '/' || dir[n - 1] == ':')))
+		return path + n;
+	return path[n] == '/' ? path + n + 1 : NULL;
+}
+
+static int refuse(struct op *op, const struct backend *inner,
+		  const struct backend *outer)
+{
+	if (strcmp(inner->identity, outer->identity) == 0)
+		return err_set(&op->err, ERR_INVALID,
+			       "\"%s\" and \"%s\" are the same place",
+			       inner->name, outer->name);
+	return err_set(&op->err, ERR_INVALID,
+		       "\"%s\" is inside \"%s\": leave it out with --exclude, "
+		       "or choose places apart from each other",
+		       inner->name, outer->name);
+}
+
+/* A tree that is copied into itself would never end. */
+static int check_apart(struct sync_run *r, struct op *op)
+{
+	const struct backend *backup = r->opts.backup;
+	const char *in = below(r->src->identity, r->dst->identity);
+
+	if (in && (*in == '\0' || filter_dir(r->opts.filter, in)))
+		return refuse(op, r->dst, r->src);
+	in = below(r->dst->identity, r->src->identity);
+	if (in && (*in == '\0' || filter_dir(r->opts.filter, in)))
+		return refuse(op, r->src, r->dst);
+	if (!backup)
+		return 0;
+	in = below(r->dst->identity, backup->identity);
+	if (in && !(*in == '\0' && r->opts.suffix) &&
+	    (*in == '\0' || filter_dir(r->opts.filter, in)))
+		return refuse(op, backup, r->dst);
+	in = below(r->src->identity, backup->identity);
+	if (in && (*in == '\0' || filter_dir(r->opts.filter, in)))
+		return refuse(op, backup, r->src);
+	return 0;
+}
+
+static int look_at_roots(struct sync_run *r, struct op *op)
+{
+	struct entry e;
+
+	if (be_stat(r->src, op, "", &e) < 0)
+		return -1;
+	if (e.kind != ENTRY_DIR)
+		return err_set(&op->err, ERR_NOT_DIR, "\"%s\" is not a folder",
+			       r->src->name);
+	r->root = e;
+	r->root.name = "";
+	if (e.posix) {
+		r->src_root = *e.posix;
+		r->root.posix = &r->src_root;
+		if (r->opts.one_file_system)
+			r->src_dev = e.posix->dev + 1;
+	}
+	if (!r->opts.dry_run && be_mkdir(r->dst, op, "") < 0)
+		return -1;
+	if (be_stat(r->dst, op, "", &e) == 0) {
+		if (e.kind != ENTRY_DIR)
+			return err_set(&op->err, ERR_NOT_DIR,
+				       "\"%s\" is not a folder", r->dst->name);
+		if (e.posix)
+			r->dst_root = *e.posix;
+	} else if (op->err.kind != ERR_NOT_FOUND) {
+		return -1;
+	}
+	return 0;
+}
+
+/* One phase that feeds the transfers; returns when all of them are done. */
+static int with_transfers(struct sync_run *r, struct op *op,
+			  int (*phase)(struct sync_run *r, struct op *op))
+{
+	struct err why;
+	int rc;
+
+	r->transfers =
+		pool_new(r->opts.transfers, r->opts.transfers * 4, op->cancel);
+	r->group = group_new(r->transfers);
+	rc = phase(r, op);
+	why = op->err;
+	if (group_wait(r->group, op) < 0)
+		rc = run_stop(r, op);
+	pool_free(r->transfers);
+	if (rc < 0)
+		op->err = why;
+	return rc;
+}
+
+static int note_dir(void *arg, struct op *op, const char *path,
+		    const struct entry *e)
+{
+	if (e->kind != ENTRY_DIR)
+		return 0;
+	return spool_add(arg, op, path, strlen(path) + 1);
+}
+
+static void no_matter(void *arg, const char *dir, const struct err *e)
+{
+	(void)arg, (void)dir, (void)e; /* then it is not empty either */
+}
+
+/* --delete-empty-src-dirs: all that are empty now, deepest first. */
+static int remove_empty_dirs(struct sync_run *r, struct op *op)
+{
+	struct tree_opt opt = { .filter = r->opts.filter,
+				.max_depth = r->opts.max_depth,
+				.threads = 1,
+				.unreadable = no_matter };
+	struct spool dirs;
+	const char *path;
+	size_t n;
+	int rc;
+
+	spool_init(&dirs);
+	rc = tree_walk(r->src, op, "", &opt, note_dir, &dirs);
+	spool_rewind_last(&dirs);
+	while (rc == 0 && (rc = spool_prev(&dirs, op, &path, &n)) > 0) {
+		rc = run_check(r, op);
+		if (rc == 0 && be_rmdir(r->src, op, path) < 0 &&
+		    op->err.kind != ERR_NOT_EMPTY &&
+		    op->err.kind != ERR_NO_DIR)
+			run_failed(r, op, path);
+	}
+	spool_free(&dirs);
+	return rc;
+}
+
+static void tidy(struct sync_run *r, struct op *op)
+{
+	unsigned removed = 0;
+
+	if (r->opts.dry_run || atomic_load(&r->stats->failed) ||
+	    !be_can(r->dst, BE_STRAYS))
+		return;
+	if (be_strays(r->dst, op, &removed) < 0)
+		run_failed(r, op, "");
+	atomic_fetch_add(&r->stats->strays, removed);
+}
+
+static int phases(struct sync_run *r, struct op *op)
+{
+	bool moves = r->opts.mode == SYNC_MOVE && !r->opts.dry_run;
+
+	if (with_transfers(r, op, march_tree) < 0 || links_make(r, op) < 0 ||
+	    remove_all(r, op) < 0)
+		return -1;
+	if (r->late.count && (atomic_load(&r->stats->failed) == 0 ||
+			      r->opts.ignore_errors) &&
+	    with_transfers(r, op, march_late) < 0)
+		return -1;
+	if (moves && remove_sources(r, op) < 0)
+		return -1;
+	if (moves && r->opts.delete_empty_src_dirs &&
+	    remove_empty_dirs(r, op) < 0)
+		return -1;
+	return folders_finish(r, op);
+}
+
+static int result(struct sync_run *r, struct op *op, int rc)
+{
+	int64_t failed = atomic_load(&r->stats->failed);
+	int64_t lost = atomic_load(&r->dst->lost_xattrs);
+
+	atomic_store(&r->stats->resumed,
+		     atomic_load(&r->stats->moved.resumed));
+	if (lost)
+		run_notice(r, "",
+			   "the destination cannot keep some extended "
+			   "attributes or ACLs; they were left out");
+	if (r->fatal.kind != ERR_OK) {
+		op->err = r->fatal;
+		return -1;
+	}
+	if (rc < 0)
+		return -1;
+	if (failed)
+		return err_set(&op->err, ERR_PARTIAL,
+			       "%lld %s failed, all else is done",
+			       (long long)failed,
+			       failed == 1 ? "entry" : "entries");
+	return 0;
+}
+
+int sync_tree(struct sync_run *r, struct op *op)
+{
+	int rc;
+
+	if (check_apart(r, op) < 0 || look_at_roots(r, op) < 0)
+		return -1;
+	marks_read(r, op);
+	rc = phases(r, op);
+	if (rc == 0)
+		tidy(r, op);
+	rc = result(r, op, rc);
+	if (rc == 0)
+		marks_write(r, op);
+	return rc;
+}
+
+static int one_file(struct sync_run *r, struct op *op, const struct item *it)
+{
+	struct item todo = *it;
+
+	if (it->from.kind != ENTRY_FILE) {
+		put_node(r, op, it->src, it->dst, &it->from,
+			 it->flags & ITEM_OVER ? &it->over : NULL);
+		return 0;
+	}
+	if (it->flags & ITEM_OVER && it->over.kind == ENTRY_FILE) {
+		switch (compare_files(r, &it->from, &it->over, &todo.reason)) {
+		case VERDICT_SAME:
+			match_meta(r, op, it->src, it->dst, &it->from,
+				   &it->over);
+			return r->opts.mode == SYNC_MOVE && !r->opts.dry_run
+				       ? source_moved(r, op, it->src, &it->from)
+				       : 0;
+		case VERDICT_LEAVE:
+			run_did(r, ACTION_SKIP, it->dst, it->from.size,
+				todo.reason);
+			return 0;
+		case VERDICT_COMPARE: todo.flags |= ITEM_COMPARE; break;
+		case VERDICT_HASH: todo.flags |= ITEM_HASH; break;
+		case VERDICT_COPY: break;
+		}
+	}
+	atomic_fetch_add(&r->stats->files_found, 1);
+	atomic_fetch_add(&r->stats->bytes_found, it->from.size);
+	transfer_item(r, op, &todo);
+	return 0;
+}
+
+int sync_file(struct sync_run *r, struct op *op, const char *src_name,
+	      const char *dst_name)
+{
+	struct item it = { .src = src_name, .dst = dst_name, .reason = "new" };
+	int rc;
+
+	if (strcmp(r->src->identity, r->dst->identity) == 0 &&
+	    strcmp(src_name, dst_name) == 0)
+		return err_set(&op->err, ERR_INVALID,
+			       "\"%s\" would be copied onto itself", src_name);
+	if (be_stat(r->src, op, src_name, &it.from) < 0)
+		return -1;
+	if (it.from.kind == ENTRY_DIR)
+		return err_set(&op->err, ERR_IS_DIR, "\"%s\" is a folder",
+			       src_name);
+	atomic_fetch_add(&r->stats->listed, 1);
+	if (be_stat(r->dst, op, dst_name, &it.over) == 0)
+		it.flags |= ITEM_OVER;
+	else if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
+		return -1;
+	if ((it.flags & ITEM_OVER) && it.over.kind == ENTRY_DIR)
+		return err_set(&op->err, ERR_IS_DIR,
+			       "\"%s\" is a folder at the destination",
+			       dst_name);
+	rc = one_file(r, op, &it);
+	if (rc == 0 && !r->opts.dry_run)
+		rc = remove_sources(r, op);
+	return result(r, op, rc);
+}
