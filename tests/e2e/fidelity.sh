@@ -42,7 +42,7 @@ first_copy() {
 	check "$title: equal to rsync" same_to_rsync "$dir/src" "$dir/dst"
 	check "$title: equal entry by entry" same "$dir/src" "$dir/dst"
 	dump "$dir/src" >"$SHM/after"
-	check "$title: the source is as it was" cmp "$SHM/before" "$SHM/after"
+	as_before "$title: the source is as it was"
 	check "$title: holes stay holes" treediff --sparse --content \
 		"$dir/src" "$dir/dst"
 	check "$title: ferry check agrees" "${as[@]}" "$FERRY" check -M \
@@ -53,7 +53,7 @@ first_copy() {
 	is "$title: a second sync succeeds" $? 0
 	is "$title: and does nothing" "$(work_done)" "0 0 0 0 0 0 0 0 0 "
 	dump "$dir/dst" >"$SHM/after"
-	check "$title: and changes nothing" cmp "$SHM/before" "$SHM/after"
+	as_before "$title: and changes nothing"
 }
 
 change_rounds() {
@@ -66,7 +66,7 @@ change_rounds() {
 			"${as[@]}" "$FERRY" sync -n "$dir/src" "$dir/dst" \
 				>"$OUT" 2>"$ERR" || bad="dry run"
 			dump "$dir/dst" >"$SHM/after"
-			cmp "$SHM/before" "$SHM/after" >"$SHM/check" 2>&1 ||
+			same_dumps >"$SHM/check" 2>&1 ||
 				bad="dry run changes"
 		fi
 		"${as[@]}" "$FERRY" sync "$dir/src" "$dir/dst" >"$OUT" \
@@ -93,6 +93,8 @@ place() {
 	rm -rf "$2/src" "$2/dst"
 	"${as[@]}" /usr/bin/python3 "$BIN/maketree.py" "$2/src" --small \
 		--seed 2 2>/dev/null
+	check "$1: the first of the rounds" "${as[@]}" "$FERRY" sync \
+		"$2/src" "$2/dst"
 	change_rounds "$1" "$2" "$rounds"
 	rm -rf "$2"
 }
@@ -142,6 +144,8 @@ for type in btrfs xfs; do
 	# From one file system to another.
 	mkdir "$SHM/from"
 	maketree "$SHM/from/src" --small
+	rm "$SHM/from/src/links/long" # beyond what xfs can hold
+	rm "$SHM/from/src/special/big"
 	check "tmpfs to $type: sync" "$FERRY" sync "$SHM/from/src" "$MOUNT/to"
 	check "tmpfs to $type: equal" same "$SHM/from/src" "$MOUNT/to"
 	check "$type to tmpfs: sync" "$FERRY" sync "$MOUNT/to" "$SHM/from/back"

@@ -19,7 +19,7 @@ pair() {
 
 untouched() {
 	dump "$D" >"$SHM/after" 2>&1
-	check "$1" cmp "$SHM/before" "$SHM/after"
+	as_before "$1"
 }
 
 # An empty or vanished source.

@@ -59,7 +59,8 @@ not_ok() {
 	failed=$((failed + 1))
 	echo "not ok $SELF: $name"
 	for f in "$@"; do
-		[ -s "$f" ] && head -c 2000 "$f" | head -n 15 | sed 's/^/#   /'
+		[ -s "$f" ] && head -c 4000 "$f" | head -n 12 |
+			cut -b 1-200 | sed 's/^/#   /' && echo
 	done
 	return 0
 }
@@ -107,6 +108,10 @@ check() {
 		not_ok "$name" "$SHM/check"
 	fi
 }
+
+# as_before NAME: the last two dumps, $SHM/before and $SHM/after, are equal.
+as_before() { check "$1" same_dumps; }
+same_dumps() { [ -s "$SHM/before" ] && cmp "$SHM/before" "$SHM/after"; }
 
 # says NAME TEXT: the last ferry named it, on standard error or output.
 says() {

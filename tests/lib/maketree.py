@@ -263,6 +263,8 @@ class Maker:
         none = 0xFFFFFFFF
         access = acl((1, 6, none), (2, 4, 65534), (4, 4, none), (8, 2, 12),
                      (16, 6, none), (32, 0, none))
+        folder = acl((1, 7, none), (2, 5, 65534), (4, 5, none), (8, 2, 12),
+                     (16, 7, none), (32, 0, none))
         default = acl((1, 7, none), (2, 7, 65534), (4, 5, none),
                       (16, 7, none), (32, 5, none))
         for name in (b"before", b"with-acl"):
@@ -280,7 +282,7 @@ class Maker:
         self.set_time(sub + b"/fifo")
         os.symlink(b"x", sub + b"/link")
         self.set_time(sub + b"/link")
-        self.xattr(sub, "system.posix_acl_access", access)
+        self.xattr(sub, "system.posix_acl_access", folder)
 
     def folders(self, d):
         self.dir(d + b"/empty")
