@@ -86,6 +86,15 @@ struct backend *fault_bare(struct backend *be)
 	return be;
 }
 
+struct put_opt fault_opt(const struct put_opt *opt)
+{
+	struct put_opt inner = *opt;
+
+	if (opt->keep_in)
+		inner.keep_in = fault_bare(opt->keep_in);
+	return inner;
+}
+
 int fault_fail(const struct fault *f, struct op *op)
 {
 	err_set(&op->err, f->error, "a fault on purpose (%s)",
@@ -131,6 +140,8 @@ int fault_begin(struct fault_call *c, struct backend *be, struct op *op,
 
 int fault_end(const struct fault_call *c, struct op *op, int rc)
 {
+	atomic_store(&c->fault->base.lost_xattrs,
+		     atomic_load(&c->inner->lost_xattrs));
 	if (rc == 0 && c->hit && c->fault->error != ERR_OK && c->fault->after)
 		return fault_fail(c->fault, op);
 	return rc;

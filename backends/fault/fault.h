@@ -72,6 +72,9 @@ struct fault *fault_of(struct backend *be);
 /* The backend below all faults: what a driver may know as its own. */
 struct backend *fault_bare(struct backend *be);
 
+/* `opt` for the inner backend. */
+struct put_opt fault_opt(const struct put_opt *opt);
+
 /* Count a call, wait, and fail if it is to. */
 int fault_begin(struct fault_call *c, struct backend *be, struct op *op,
 		enum fault_op what, const char *path);

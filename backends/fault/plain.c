@@ -57,13 +57,14 @@ static int fault_copy(struct backend *be, struct op *op, struct backend *from,
 		      const char *dst, const struct put_opt *opt,
 		      struct entry *out)
 {
+	const struct put_opt inner = fault_opt(opt);
 	struct fault_call c;
 	int rc;
 
 	if (fault_begin(&c, be, op, FAULT_COPY, dst) < 0)
 		return -1;
 	rc = c.inner->ops->copy(c.inner, op, fault_bare(from), src, seen, dst,
-				opt, out);
+				&inner, out);
 	if (rc == 0 && out)
 		fault_entry(&c, op, out);
 	return fault_end(&c, op, rc);
@@ -74,13 +75,14 @@ static int fault_move(struct backend *be, struct op *op, struct backend *from,
 		      const char *dst, const struct put_opt *opt,
 		      struct entry *out)
 {
+	const struct put_opt inner = fault_opt(opt);
 	struct fault_call c;
 	int rc;
 
 	if (fault_begin(&c, be, op, FAULT_MOVE, dst) < 0)
 		return -1;
 	rc = c.inner->ops->move(c.inner, op, fault_bare(from), src, seen, dst,
-				opt, out);
+				&inner, out);
 	if (rc == 0 && out)
 		fault_entry(&c, op, out);
 	return fault_end(&c, op, rc);
@@ -161,12 +163,13 @@ static int fault_set_meta(struct backend *be, struct op *op, const char *path,
 static int fault_mknode(struct backend *be, struct op *op, const char *path,
 			const struct entry *e, const struct put_opt *opt)
 {
+	const struct put_opt inner = fault_opt(opt);
 	struct fault_call c;
 	int rc;
 
 	if (fault_begin(&c, be, op, FAULT_MKNODE, path) < 0)
 		return -1;
-	rc = c.inner->ops->mknode(c.inner, op, path, e, opt);
+	rc = c.inner->ops->mknode(c.inner, op, path, e, &inner);
 	return fault_end(&c, op, rc);
 }
 
@@ -233,12 +236,13 @@ static int fault_open_writer(struct backend *be, struct op *op,
 			     const char *path, int64_t size,
 			     const struct put_opt *opt, struct sink **out)
 {
+	const struct put_opt inner = fault_opt(opt);
 	struct fault_call c;
 	int rc;
 
 	if (fault_begin(&c, be, op, FAULT_OPEN_WRITER, path) < 0)
 		return -1;
-	rc = c.inner->ops->open_writer(c.inner, op, path, size, opt, out);
+	rc = c.inner->ops->open_writer(c.inner, op, path, size, &inner, out);
 	if (rc == 0 && fault_end(&c, op, rc) < 0) {
 		struct err why = op->err;
 

@@ -208,6 +208,7 @@ static struct spoiled_source spoil(const struct fault_call *c,
 int fault_put(struct backend *be, struct op *op, const char *path,
 	      struct source *src, const struct put_opt *opt, struct entry *out)
 {
+	const struct put_opt inner = fault_opt(opt);
 	struct fault_call c;
 	struct spoiled_source s;
 	int rc;
@@ -218,7 +219,7 @@ int fault_put(struct backend *be, struct op *op, const char *path,
 		return err_set(&op->err, ERR_CONFLICT,
 			       "it has changed on purpose");
 	s = spoil(&c, src);
-	rc = c.inner->ops->put(c.inner, op, path, c.hit ? &s.base : src, opt,
+	rc = c.inner->ops->put(c.inner, op, path, c.hit ? &s.base : src, &inner,
 			       out);
 	if (rc == 0 && out)
 		fault_entry(&c, op, out);

@@ -94,6 +94,18 @@ static int rename_to(struct mem *m, struct op *op, struct mem_node *node,
 	return 0;
 }
 
+/* Move the old file to where `opt` wants it kept, if it does. */
+static int keep_old(struct mem *m, struct op *op, struct mem_node *old,
+		    const struct put_opt *opt)
+{
+	struct mem *in = opt->keep_in ? mem_of(opt->keep_in) : m;
+
+	if (!in || in->store != m->store)
+		return err_set(&op->err, ERR_UNSUPPORTED,
+			       "the old file cannot be kept in another store");
+	return rename_to(m, op, old, mem_path(in, op, opt->keep_old));
+}
+
 /*
  * Make `data` the file at `path`, all or nothing.  It is taken over if that
  * succeeds.
@@ -109,7 +121,7 @@ static struct mem_node *store_file(struct mem *m, struct op *op,
 	    check_room(m, op, data->len, node, opt) < 0)
 		return NULL;
 	if (node && opt->keep_old) {
-		if (rename_to(m, op, node, mem_path(m, op, opt->keep_old)) < 0)
+		if (keep_old(m, op, node, opt) < 0)
 			return NULL;
 		node = NULL;
 	}
@@ -315,8 +327,7 @@ static int move_file(struct mem *m, struct op *op, struct mem_node *node,
 		return rename_to(m, op, node, path); /* perhaps "a" to "A" */
 	if (check_place(m, op, old, opt) < 0)
 		return -1;
-	if (old && opt->keep_old &&
-	    rename_to(m, op, old, mem_path(m, op, opt->keep_old)) < 0)
+	if (old && opt->keep_old && keep_old(m, op, old, opt) < 0)
 		return -1;
 	return rename_to(m, op, node, path);
 }

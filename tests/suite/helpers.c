@@ -124,3 +124,12 @@ struct digests digests_for(uint64_t seed, int64_t size, unsigned want)
 	hasher_free(h);
 	return d;
 }
+
+int open_again(struct suite *s, struct backend **out)
+{
+	const char *spec;
+
+	if (place_join(&s->op.arena, s->spec, s->dir, &spec, &s->op.err) < 0)
+		return -1;
+	return remote_open(s->remotes, spec, &s->op, out);
+}

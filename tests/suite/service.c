@@ -123,16 +123,6 @@ static void copy_can_keep_the_old_file(struct suite *s)
 	WANT(holds(s, "g", 1, 100) && holds(s, "old/g.1", 2, 200));
 }
 
-/* The suite's place once more, opened at this test's folder. */
-static int open_again(struct suite *s, struct backend **out)
-{
-	const char *spec;
-
-	if (place_join(&s->op.arena, s->spec, s->dir, &spec, &s->op.err) < 0)
-		return -1;
-	return remote_open(s->remotes, spec, &s->op, out);
-}
-
 static void another_root_is_the_same_service(struct suite *s)
 {
 	struct backend *from;

@@ -113,6 +113,9 @@ int list_all(struct suite *s, const char *name, struct entry **out, size_t *n);
 /* Whether two times are the same, as far as the backend can store them. */
 bool same_time(struct suite *s, int64_t a, int64_t b);
 
+/* The suite's place once more, with the test's folder as its root. */
+int open_again(struct suite *s, struct backend **out);
+
 /* Digests of file `seed`. */
 struct digests digests_for(uint64_t seed, int64_t size, unsigned want);
 
