@@ -381,15 +381,11 @@ static bool can_be_key(const char *s)
 	       !strchr("[#;", *s);
 }
 
-/* What to put around a value; NULL if the file cannot hold it. */
-static const char *quote_for(const char *value)
+/* It ends at the last quote of its line, so it may hold any others. */
+static bool needs_quotes(const char *value)
 {
-	if (strchr(value, '\n'))
-		return NULL;
-	if (!has_outer_space(value) && value[0] != '`' &&
-	    strncmp(value, "\"\"\"", 3) != 0)
-		return "";
-	return strchr(value, '`') ? "\"\"\"" : "`";
+	return has_outer_space(value) || value[0] == '`' ||
+	       strncmp(value, "\"\"\"", 3) == 0;
 }
 
 static void remove_key(struct ini *ini, const char *section, const char *key)
@@ -453,10 +449,10 @@ int ini_set(struct ini *ini, const char *section, const char *key,
 		remove_key(ini, section, key);
 		return 0;
 	}
-	quote = quote_for(value);
-	if (!quote) /* the value may be a secret */
+	if (strchr(value, '\n')) /* not shown: it may be a secret */
 		return err_set(e, ERR_INVALID,
 			       "the value of \"%s\" has a line break", key);
+	quote = needs_quotes(value) ? "`" : "";
 	buf_addf(&text, "%s =%s%s%s%s", key, *value ? " " : "", quote, value,
 		 quote);
 	put_item(ini, section, text.data, key);

@@ -28,6 +28,19 @@ static void content_is_kept_while_it_grows(void)
 	buf_free(&b);
 }
 
+static void there_is_always_room_for_the_nul(void)
+{
+	for (size_t n = 1; n < 5; n++) {
+		struct buf b = BUF_INIT;
+
+		for (int i = 0; i < 1000; i++) {
+			buf_add(&b, "abcd", n); /* the sanitizer looks */
+			CHECK(b.data[b.len] == '\0');
+		}
+		buf_free(&b);
+	}
+}
+
 static void nul_bytes_are_content(void)
 {
 	struct buf b = BUF_INIT;
@@ -72,6 +85,7 @@ int main(void)
 {
 	RUN(empty_buffer_is_a_string);
 	RUN(content_is_kept_while_it_grows);
+	RUN(there_is_always_room_for_the_nul);
 	RUN(nul_bytes_are_content);
 	RUN(format_fits_at_every_length);
 	RUN(room_is_filled_by_the_caller);
