@@ -75,8 +75,7 @@ static const struct opt_group groups[] = {
 	{ "Flags", flags, 0 },
 	{ "Lists of names (FILE may be - for standard output)", report_flags,
 	  0 },
-	{ "Flags that choose files", filter_flags,
-	  offsetof(struct check_flags, filter) },
+	{ "Filter flags", filter_flags, offsetof(struct check_flags, filter) },
 	{ NULL, NULL, 0 }
 };
 

@@ -203,10 +203,15 @@ static int write_page(struct cmd_ctx *cx, const char *page, struct buf *text)
 {
 	const char *path =
 		arena_printf(&cx->op.arena, "%s/%s.1", cx->argv[0], page);
-	int rc = file_write(&cx->op, path, text->data, text->len);
+	FILE *f = fopen(path, "we");
+	bool written;
 
+	if (!f)
+		return err_sys(&cx->op.err, "\"%s\"", path);
+	written = fwrite(text->data, 1, text->len, f) == text->len;
+	written = fclose(f) == 0 && written;
 	buf_reset(text);
-	return rc;
+	return written ? 0 : err_sys(&cx->op.err, "\"%s\"", path);
 }
 
 static int man_run(struct cmd_ctx *cx)

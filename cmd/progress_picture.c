@@ -54,6 +54,27 @@ static void add_bar(struct buf *b, double part, size_t width,
 		buf_adds(b, "\033[0m");
 }
 
+/* Where the last of the fields ends that come before the last one in `n`. */
+static size_t last_gap(const char *fields, size_t n)
+{
+	while (n >= 2 && memcmp(fields + n - 2, "  ", 2) != 0)
+		n--;
+	return n >= 2 ? n - 2 : 0;
+}
+
+/* A blank and the fields, which two blanks part, as far as there is room. */
+static void add_fields(struct buf *b, const char *fields, size_t room)
+{
+	size_t n = strlen(fields);
+
+	while (n && text_width(fields, n) + 1 > room)
+		n = last_gap(fields, n);
+	if (n) {
+		buf_adds(b, " ");
+		buf_add(b, fields, n);
+	}
+}
+
 /*
  * Append the row: what does not fit is left out from the right, the bar first.
  * `left` and `right` are what the columns of all rows beside it take.
@@ -62,7 +83,6 @@ static void add_row(struct buf *b, const struct row *r, size_t left,
 		    size_t right, const struct progress_style *style)
 {
 	size_t lw = text_width(r->left.data, r->left.len);
-	size_t rw = text_width(r->right.data, r->right.len);
 	size_t taken = left + right + 2;
 
 	if (b->len)
@@ -73,11 +93,28 @@ static void add_row(struct buf *b, const struct row *r, size_t left,
 		buf_addf(b, "%s%*s", r->left.data, (int)(left - lw + 1), "");
 		add_bar(b, r->part, bar < BAR_MAX ? bar : BAR_MAX, style);
 		buf_addf(b, " %s", r->right.data);
-	} else if (lw + 1 + rw <= style->width) {
-		buf_addf(b, "%s %s", r->left.data, r->right.data);
+	} else if (lw <= style->width) {
+		buf_adds(b, r->left.data);
+		add_fields(b, r->right.data, style->width - lw);
 	} else {
 		text_fit(b, r->left.data, style->width, style->unicode);
 	}
+}
+
+/* "231.2 MiB": fewer digits than in results, where none flickers. */
+static void add_size(struct buf *b, int64_t n)
+{
+	static const char units[] = "KMGTPE";
+	double v = (double)n / 1024;
+	size_t i = 0;
+
+	if (n < 1024) {
+		buf_addf(b, "%d B", n < 0 ? 0 : (int)n);
+		return;
+	}
+	for (; v >= 1000 && units[i + 1]; i++)
+		v /= 1024;
+	buf_addf(b, "%.1f %ciB", v, units[i]);
 }
 
 static void add_percent(struct buf *b, double part)
@@ -87,7 +124,7 @@ static void add_percent(struct buf *b, double part)
 
 static void add_rate(struct buf *b, double rate)
 {
-	show_size(b, (int64_t)rate);
+	add_size(b, (int64_t)rate);
 	buf_adds(b, "/s");
 }
 
@@ -161,11 +198,11 @@ static void make_bytes(struct row *r, const struct progress_view *v)
 {
 	int64_t eta = remaining(v);
 
-	show_size(&r->left, v->bytes_done);
+	add_size(&r->left, v->bytes_done);
 	if (v->files_total >= 0) {
 		r->part = part_of(v->bytes_done, v->bytes_total);
 		buf_adds(&r->left, "/");
-		show_size(&r->left, v->bytes_total);
+		add_size(&r->left, v->bytes_total);
 		if (v->more)
 			buf_adds(&r->left, "+");
 		add_percent(&r->right, r->part);
@@ -191,9 +228,9 @@ static void make_flight(struct row *r, const struct sync_flight *f, int64_t now,
 		r->part = part_of(f->done, f->size);
 		add_percent(&r->right, f->size ? r->part : 1);
 		buf_adds(&r->right, " of ");
-		show_size(&r->right, f->size);
+		add_size(&r->right, f->size);
 	} else {
-		show_size(&r->right, f->done);
+		add_size(&r->right, f->done);
 	}
 	if (seconds >= 1) {
 		buf_adds(&r->right, "  ");

@@ -85,7 +85,8 @@ static unsigned picture_rows(const struct term *t)
 	return rows < lines ? rows : lines;
 }
 
-static void add_erase(const struct term *t, struct buf *b)
+/* Go to where the picture begins. */
+static void add_home(const struct term *t, struct buf *b)
 {
 	unsigned rows;
 
@@ -95,7 +96,30 @@ static void add_erase(const struct term *t, struct buf *b)
 	buf_adds(b, "\r");
 	if (rows > 1)
 		buf_addf(b, "\033[%uA", rows - 1);
-	buf_adds(b, "\033[J");
+}
+
+/* Lines over those that are there: without erasing first nothing flickers. */
+static void add_over(const struct term *t, struct buf *b, const char *text)
+{
+	if (t->picture.len == 0) {
+		buf_adds(b, text);
+		return;
+	}
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+
+		buf_add(b, text, n);
+		buf_adds(b, "\033[K");
+		text += n;
+		if (*text == '\n')
+			buf_add(b, text++, 1);
+	}
+}
+
+static void add_rest_erased(const struct term *t, struct buf *b)
+{
+	if (t->picture.len)
+		buf_adds(b, "\033[J");
 }
 
 /* Nobody could be told that standard error does not take it. */
@@ -110,9 +134,10 @@ void term_print(struct term *t, const char *text)
 	struct buf b = BUF_INIT;
 
 	pthread_mutex_lock(&t->lock);
-	add_erase(t, &b);
-	buf_adds(&b, text);
-	buf_add(&b, t->picture.data, t->picture.len);
+	add_home(t, &b);
+	add_over(t, &b, text);
+	add_over(t, &b, t->picture.data);
+	add_rest_erased(t, &b);
 	put(STDERR_FILENO, &b);
 	pthread_mutex_unlock(&t->lock);
 	buf_free(&b);
@@ -158,23 +183,30 @@ void term_draw(struct term *t, const struct buf *picture)
 	struct buf b = BUF_INIT;
 
 	pthread_mutex_lock(&t->lock);
-	add_erase(t, &b);
+	add_home(t, &b);
+	add_over(t, &b, picture->data);
+	add_rest_erased(t, &b);
 	buf_reset(&t->picture);
 	buf_add(&t->picture, picture->data, picture->len);
-	buf_add(&b, picture->data, picture->len);
 	put(STDERR_FILENO, &b);
 	pthread_mutex_unlock(&t->lock);
 	buf_free(&b);
 }
 
-void term_hide(struct term *t)
+static void erase(struct term *t)
 {
 	struct buf b = BUF_INIT;
 
-	pthread_mutex_lock(&t->lock);
-	add_erase(t, &b);
+	add_home(t, &b);
+	add_rest_erased(t, &b);
 	put(STDERR_FILENO, &b);
 	buf_free(&b);
+}
+
+void term_hide(struct term *t)
+{
+	pthread_mutex_lock(&t->lock);
+	erase(t);
 }
 
 void term_show(struct term *t)
@@ -185,12 +217,7 @@ void term_show(struct term *t)
 
 void term_abandon(struct term *t)
 {
-	struct buf b = BUF_INIT;
-
-	if (pthread_mutex_trylock(&t->lock) != 0)
-		return;
-	add_erase(t, &b);
-	put(STDERR_FILENO, &b);
-	buf_free(&b);
 	/* stays locked: nothing is drawn any more */
+	if (pthread_mutex_trylock(&t->lock) == 0)
+		erase(t);
 }

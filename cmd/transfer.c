@@ -14,7 +14,7 @@ const struct transfer_flags transfer_default = {
 	{ "Flags", sync_run_flags, AT(sync) },                               \
 		{ "Flags of the comparison", sync_compare_flags, AT(sync) }, \
 	{                                                                    \
-		"Flags that choose files", filter_flags, AT(filter)          \
+		"Filter flags", filter_flags, AT(filter)                     \
 	}
 
 const struct opt_group transfer_copy_groups[] = { COMMON, { NULL, NULL, 0 } };
@@ -86,14 +86,6 @@ static int open_places(struct transfer *t, bool to)
 	return remote_open(remotes, argv[1], op, &t->dst);
 }
 
-/* The memory is a database: opened only where it can be of use. */
-static struct hash_memory *memory_for(struct transfer *t)
-{
-	if (!t->opts.checksum && be_can(t->dst, BE_SET_MTIME))
-		return NULL;
-	return remotes_memory(t->cx->remotes, &t->cx->op);
-}
-
 static int run(struct transfer *t)
 {
 	struct sync_report to = { .event = report_event,
@@ -105,7 +97,7 @@ static int run(struct transfer *t)
 
 	report_init(&t->report, t->cx, t->opts.dry_run);
 	t->run = sync_new(t->src, t->dst, &t->opts, &t->report.stats, &to,
-			  memory_for(t));
+			  remotes_memory(t->cx->remotes, op));
 	progress_start(&progress, t->cx, view, t, t->opts.dry_run);
 	rc = t->file ? sync_file(t->run, op, t->file, t->name)
 		     : sync_tree(t->run, op);
