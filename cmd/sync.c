@@ -11,7 +11,7 @@ static const struct cmd_example examples[] = {
 	{ "ferry sync -n ~/Photos nas:Photos",
 	  "show what would be copied and deleted" },
 	{ "ferry sync ~/Photos nas:Photos", "make nas:Photos like ~/Photos" },
-	{ "ferry sync --backup-dir /mnt/disk/old ~/Docs /mnt/disk",
+	{ "ferry sync --backup-dir /mnt/disk/old ~/Docs /mnt/disk/Docs",
 	  "keep what is replaced or deleted in a folder" },
 	{ "ferry sync --checksum --max-delete 100 nas:Music ~/Music",
 	  "compare contents, and stop if too much is to go" },

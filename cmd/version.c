@@ -70,11 +70,17 @@ static int version_run(struct cmd_ctx *cx)
 	return rc;
 }
 
+static const struct cmd_example examples[] = {
+	{ "ferry version --json", "for a bug report that a program writes" },
+	{ NULL, NULL }
+};
+
 const struct cmd cmd_version = {
 	.name = "version",
 	.args = "",
 	.summary = "show the versions of ferry and its libraries",
 	.about = "Show the versions of ferry, of the compiler that built it "
 		 "and of the libraries it runs with.",
+	.examples = examples,
 	.run = version_run,
 };
