@@ -228,13 +228,19 @@ static int look(struct backend *be, struct op *op, const char *path,
 /* The place as a directory: as look(), and open if it is one. */
 static int open_if_dir(struct target *t, struct op *op, struct backend **out)
 {
-	enum entry_kind kind;
-	int dir = 1;
+	struct entry e = { .kind = ENTRY_DIR };
+	int dir;
 
 	if (open_at(t, t->path, op, out) < 0)
 		return is_absent(op) ? 2 : -1;
-	if (t->local || *t->path) /* a remote's own root needs no look */
-		dir = look(*out, op, "", &kind);
+	/* A remote's own root needs no look. */
+	if ((t->local || *t->path) && be_stat(*out, op, "", &e) < 0) {
+		bool is_file = op->err.kind == ERR_NOT_DIR;
+
+		dir = !is_absent(op) ? -1 : is_file ? 0 : 2;
+	} else {
+		dir = e.kind == ENTRY_DIR;
+	}
 	if (dir != 1) {
 		be_close(*out);
 		*out = NULL;

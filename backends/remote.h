@@ -21,10 +21,10 @@ struct place {
 	const char *driver; /* of ":driver,..."; NULL otherwise */
 	const struct place_option {
 		const char *key, *value;
-	} *options;
+	} * options;
 	size_t n_options;
 	const char *path; /* as written */
-	bool dir_hint;	  /* ends in '/' */
+	bool dir_hint;    /* ends in '/' */
 };
 
 /* The parts are put in `a`.  ERR_INVALID says what is wrong with `spec`. */
@@ -51,13 +51,13 @@ struct remotes {
 	const char *config_path;
 	const char *state_dir; /* for what must survive; may not exist yet */
 	const char *cache_dir;
-	struct ini *config;	  /* loaded when first needed */
-	pthread_mutex_t lock;	  /* guards config, memory, no_memory, shared */
-	struct hash_memory *memory; /* opened when first needed */
-	bool no_memory;		  /* --no-hash-memory, or it did not open */
+	struct ini *config;            /* loaded when first needed */
+	pthread_mutex_t lock;          /* guards config, memory, shared */
+	struct hash_memory *memory;    /* opened when first needed */
+	bool no_memory;                /* --no-hash-memory */
 	struct remotes_shared *shared; /* see remotes_share() */
-	bool metadata;		  /* false with --no-metadata */
-	bool copy_links;	  /* local: follow symbolic links (-L) */
+	bool metadata;                 /* false with --no-metadata */
+	bool copy_links;               /* local: follow symbolic links (-L) */
 };
 
 /* What a driver's open() is given: one section, with the changes on top. */

@@ -72,17 +72,14 @@ int remotes_config(struct remotes *r, struct op *op, struct ini **out)
 	return rc;
 }
 
-/* With r->lock held. */
+/* With r->lock held.  No memory costs time, so it is no error of `op`. */
 static void open_memory(struct remotes *r, struct op *op)
 {
 	struct err before = op->err;
 	char *path = arena_printf(&op->arena, "%s/ferry.db", r->state_dir);
 
-	if (hash_memory_open(op, path, &r->memory) == 0)
-		return;
-	log_info(path, "hashes are not remembered: %s", op->err.msg);
-	r->memory = NULL;
-	r->no_memory = true; /* it would fail each time anew */
+	if (hash_memory_open(op, path, &r->memory) < 0)
+		log_info(path, "hashes are not remembered: %s", op->err.msg);
 	op->err = before;
 }
 

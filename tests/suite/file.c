@@ -164,6 +164,16 @@ static void the_old_file_can_be_kept(struct suite *s)
 	WANT(holds(s, "old/deep/f.1", 1, 100));
 }
 
+static void a_directory_is_not_kept_as_an_old_file(struct suite *s)
+{
+	struct put_opt keep = { .mtime = MTIME_UNKNOWN };
+
+	keep.keep_old = in(s, "old/d");
+	WANT(put(s, "d/f", 1, 100) == 0);
+	WANT_ERR(put_with(s, "d", 2, 200, &keep), ERR_IS_DIR);
+	WANT(holds(s, "d/f", 1, 100));
+}
+
 static void the_old_file_can_be_kept_at_another_root(struct suite *s)
 {
 	struct put_opt keep = { .mtime = MTIME_UNKNOWN };
@@ -349,6 +359,7 @@ const struct suite_test file_tests[] = {
 	TEST(create_never_replaces, 0),
 	TEST(over_replaces_only_what_was_seen, 0),
 	TEST(the_old_file_can_be_kept, BE_KEEP_OLD),
+	TEST(a_directory_is_not_kept_as_an_old_file, BE_KEEP_OLD),
 	TEST(the_old_file_can_be_kept_at_another_root, BE_KEEP_OLD),
 	TEST(a_short_source_leaves_nothing, 0),
 	TEST(a_short_source_spares_the_old_file, BE_PUT_ATOMIC),

@@ -1,6 +1,9 @@
 #include "tests/unit/places.h"
 
+#include <unistd.h>
+
 #include "backends/driver.h"
+#include "backends/hash_memory.h"
 
 static struct places p;
 
@@ -203,6 +206,94 @@ static void a_missing_configuration_is_an_empty_one(void)
 	places_end(&p);
 }
 
+/* "/tmp/.../NAME" */
+static const char *at(const char *folder, const char *name)
+{
+	return arena_printf(&p.op.arena, "%s/%s", folder, name);
+}
+
+static const char *file_of(const char *spec, struct backend **be)
+{
+	const char *file;
+
+	CHECK(remote_open_source(&p.remotes, spec, &p.op, be, &file) == 0);
+	return file;
+}
+
+static void paths_of_this_machine_mean_what_the_system_says(void)
+{
+	char tmp[] = "/tmp/ferry-test-XXXXXX";
+	struct backend *be;
+	const char *name;
+
+	places_begin(&p);
+	CHECK(mkdtemp(tmp));
+	be = opened(&p, tmp);
+	CHECK_STR(be->name, tmp);
+	CHECK(put_bytes(&p, be, "d/a:b", 1, 10) == 0);
+	CHECK(symlink("d", at(tmp, "to-d")) == 0);
+	CHECK(symlink("d/a:b", at(tmp, "to-f")) == 0);
+	CHECK(symlink("no", at(tmp, "to-no")) == 0);
+	be_close(be);
+
+	CHECK_STR(file_of(at(tmp, "d/a:b"), &be), "a:b");
+	CHECK(gets_bytes(&p, be, "a:b", 1, 10));
+	be_close(be);
+	CHECK(!file_of(at(tmp, "d/"), &be));
+	CHECK(gets_bytes(&p, be, "a:b", 1, 10));
+	be_close(be);
+	CHECK(!file_of(at(tmp, "d/../d"), &be));
+	be_close(be);
+	CHECK(!file_of(at(tmp, "d/.."), &be));
+	CHECK(gets_bytes(&p, be, "d/a:b", 1, 10));
+	be_close(be);
+	CHECK(!file_of(at(tmp, "to-d"), &be)); /* a link to a folder is it */
+	CHECK(gets_bytes(&p, be, "a:b", 1, 10));
+	be_close(be);
+	CHECK_STR(file_of(at(tmp, "to-f"), &be), "to-f");
+	be_close(be);
+	CHECK_STR(file_of(at(tmp, "to-no"), &be), "to-no");
+	be_close(be);
+	CHECK(!file_of("/", &be));
+	be_close(be);
+	CHECK(remote_open_source(&p.remotes, at(tmp, "x"), &p.op, &be, &name) ==
+	      -1);
+	CHECK(p.op.err.kind == ERR_NOT_FOUND);
+	CHECK(remote_open_source(&p.remotes, at(tmp, "d/a:b/"), &p.op, &be,
+				 &name) == -1);
+	CHECK(p.op.err.kind == ERR_NOT_DIR);
+
+	CHECK(remote_open_parent(&p.remotes, at(tmp, "new//"), &p.op, &be,
+				 &name) == 0);
+	CHECK_STR(be->name, tmp);
+	CHECK_STR(name, "new");
+	CHECK(be_purge(be, &p.op, "d") == 0);
+	be_close(be);
+	CHECK(unlink(at(tmp, "to-d")) == 0 && unlink(at(tmp, "to-f")) == 0);
+	CHECK(unlink(at(tmp, "to-no")) == 0 && rmdir(tmp) == 0);
+	places_end(&p);
+}
+
+static void the_memory_of_hashes_opens_once(void)
+{
+	char tmp[] = "/tmp/ferry-test-XXXXXX";
+	struct hash_memory *memory;
+
+	places_begin(&p);
+	CHECK(mkdtemp(tmp));
+	p.remotes.state_dir = tmp;
+	CHECK(!remotes_memory(&p.remotes, &p.op)); /* it is off */
+	p.remotes.no_memory = false;
+	memory = remotes_memory(&p.remotes, &p.op);
+	CHECK(memory && remotes_memory(&p.remotes, &p.op) == memory);
+	hash_memory_close(memory); /* before its file is removed */
+	p.remotes.memory = NULL;
+	(void)unlink(at(tmp, "ferry.db-wal"));
+	(void)unlink(at(tmp, "ferry.db-shm"));
+	CHECK(unlink(at(tmp, "ferry.db")) == 0 && rmdir(tmp) == 0);
+	places_end(&p);
+}
+
 static void options_are_read_in_their_type(void)
 {
 	static const struct driver_option options[] = {
@@ -244,6 +335,8 @@ int main(void)
 	RUN(a_failing_look_is_no_missing_file);
 	RUN(the_parent_of_a_new_file_is_opened);
 	RUN(a_missing_configuration_is_an_empty_one);
+	RUN(paths_of_this_machine_mean_what_the_system_says);
+	RUN(the_memory_of_hashes_opens_once);
 	RUN(options_are_read_in_their_type);
 	return 0;
 }
