@@ -86,9 +86,9 @@ static const struct {
 	const char *json;
 } results[CHECK_RESULTS] = {
 	[CHECK_SAME]           = { "the same",           "the same",       "same" },
-	[CHECK_DIFFERS]        = { "differs",            "different",      "differ" },
-	[CHECK_MISSING_ON_DST] = { "missing in DEST",    "only in SOURCE", "missing_on_dst" },
-	[CHECK_MISSING_ON_SRC] = { "missing in SOURCE",  "only in DEST",   "missing_on_src" },
+	[CHECK_DIFFERS]        = { "differs",            "different",      "differs" },
+	[CHECK_MISSING_ON_DST] = { "missing in DEST",    "only in SOURCE", "missing_on_destination" },
+	[CHECK_MISSING_ON_SRC] = { "missing in SOURCE",  "only in DEST",   "missing_on_source" },
 	[CHECK_ERROR]          = { "could not be read",  "not compared",   "errors" },
 };
 /* clang-format on */

@@ -11,21 +11,23 @@
 
 /* clang-format off */
 static const struct {
-	const char *done;  /* "path: copied" */
-	const char *count; /* "3 copied"; NULL: not in the summary */
-	const char *json;  /* name of that number */
+	const char *done;      /* "path: copied" */
+	const char *one, *more; /* "1 copied"; NULL: not in the summary */
+	const char *json;      /* name of that number */
+	bool file;             /* its size is of interest */
 } actions[ACTION_COUNT] = {
-	[ACTION_COPY]     = { "copied",            "copied",          "copied" },
-	[ACTION_UPDATE]   = { "updated",           "updated",         "updated" },
-	[ACTION_MOVE]     = { "moved",             "moved",           "moved" },
-	[ACTION_LINK]     = { "link made",         "links made",      "links" },
-	[ACTION_HARDLINK] = { "hard link made",    "hard links made", "hardlinks" },
-	[ACTION_MKDIR]    = { "folder made",       "folders made",    "dirs_made" },
-	[ACTION_META]     = { "attributes set",    "attributes set",  "meta" },
-	[ACTION_DELETE]   = { "deleted",           "deleted",         "deleted" },
-	[ACTION_RMDIR]    = { "folder removed",    "folders removed", "dirs_removed" },
-	[ACTION_DELETE_SOURCE] = { "deleted at the source", NULL,     "deleted_source" },
-	[ACTION_SKIP]     = { "left as it is",     NULL,              NULL },
+	[ACTION_COPY]     = { "copied",         "copied",         "copied",          "copied",       true },
+	[ACTION_UPDATE]   = { "updated",        "updated",        "updated",         "updated",      true },
+	[ACTION_MOVE]     = { "moved",          "moved",          "moved",           "moved",        true },
+	[ACTION_LINK]     = { "link made",      "link made",      "links made",      "links",        false },
+	[ACTION_HARDLINK] = { "hard link made", "hard link made", "hard links made", "hardlinks",    false },
+	[ACTION_MKDIR]    = { "folder made",    "folder made",    "folders made",    "dirs_made",    false },
+	[ACTION_META]     = { "attributes set", "with attributes set",
+			      "with attributes set", "metadata", false },
+	[ACTION_DELETE]   = { "deleted",        "deleted",        "deleted",         "deleted",      true },
+	[ACTION_RMDIR]    = { "folder removed", "folder removed", "folders removed", "dirs_removed", false },
+	[ACTION_DELETE_SOURCE] = { "deleted at the source", NULL, NULL, "deleted_source", true },
+	[ACTION_SKIP]     = { "left as it is",  NULL, NULL, NULL, true },
 };
 
 static const char *const dry_verbs[ACTION_COUNT] = {
@@ -107,7 +109,7 @@ static void put_json(struct report *r, const struct sync_event *e)
 	json_path(&j, "path", e->path);
 	if (e->err)
 		json_error(&j, e->err);
-	else if (e->size >= 0)
+	else if (e->size >= 0 && actions[e->action].file)
 		json_int(&j, "size", e->size);
 	if (e->reason)
 		json_text_valid(&j, "reason", e->reason);
@@ -192,12 +194,12 @@ static void add_part(struct buf *b, int64_t n, const char *what)
 static void add_counts(struct buf *b, const struct report *r)
 {
 	for (size_t i = 0; i < ACTION_COUNT; i++)
-		if (actions[i].count)
-			add_part(b, r->done[i], actions[i].count);
+		if (actions[i].one)
+			add_part(b, r->done[i],
+				 r->done[i] == 1 ? actions[i].one
+						 : actions[i].more);
 	add_part(b, atomic_load(&r->stats.checked), "unchanged");
 	add_part(b, r->done[ACTION_FAIL], "failed");
-	if (b->len == 0)
-		buf_adds(b, "nothing to do");
 }
 
 static void add_traffic(struct buf *b, const struct report *r, int64_t ns)
@@ -242,6 +244,8 @@ static void put_summary(const struct report *r, int64_t ns)
 	struct buf b = BUF_INIT, traffic = BUF_INIT;
 
 	add_counts(&b, r);
+	if (b.len == 0)
+		buf_adds(&b, "nothing to do");
 	add_traffic(&traffic, r, ns);
 	for (size_t i = 0; i < r->failures.n; i++) {
 		struct buf line = BUF_INIT;
@@ -296,13 +300,21 @@ static void json_summary(struct report *r, int rc, int64_t ns)
 	buf_free(&text);
 }
 
+static bool did_something(const struct report *r)
+{
+	for (size_t i = 0; i < ACTION_COUNT; i++)
+		if (r->done[i] && i != ACTION_NOTICE)
+			return true;
+	return atomic_load(&r->stats.checked) > 0;
+}
+
 int report_end(struct report *r, int rc)
 {
 	int64_t ns = clock_mono() - r->started;
 
 	if (r->cx->globals->json)
 		json_summary(r, rc, ns);
-	else if (!r->cx->globals->quiet)
+	else if (!r->cx->globals->quiet && (rc == 0 || did_something(r)))
 		put_summary(r, ns);
 	/* a reader that went away is why a dry run was called off */
 	if (r->out.err.kind != ERR_OK) {
