@@ -109,9 +109,10 @@ struct hash_many {
 	struct hash_many_opt opt;
 	struct pool *pool;
 	struct group *group;
-	pthread_mutex_t lock; /* guards the `done` of each slot */
+	pthread_mutex_t lock; /* guards `waited`, and `done` of each slot */
 	pthread_cond_t wake;
-	size_t head, n; /* a ring: the oldest, and how many */
+	const struct slot *waited; /* the result that is waited for, or NULL */
+	size_t head, n;            /* a ring: the oldest, and how many */
 	struct slot slot[SLOTS];
 };
 
@@ -152,7 +153,8 @@ static int hash_task(struct op *op, void *arg)
 	err_clear(&op->err);
 	pthread_mutex_lock(&h->lock);
 	s->done = true;
-	pthread_cond_signal(&h->wake);
+	if (h->waited == s) /* waking costs more than a small file */
+		pthread_cond_signal(&h->wake);
 	pthread_mutex_unlock(&h->lock);
 	return 0;
 }
@@ -163,8 +165,10 @@ static int take(struct hash_many *h, struct op *op)
 	struct slot *s = &h->slot[h->head];
 
 	pthread_mutex_lock(&h->lock);
+	h->waited = s;
 	while (!s->done)
 		pthread_cond_wait(&h->wake, &h->lock);
+	h->waited = NULL;
 	pthread_mutex_unlock(&h->lock);
 	h->head = (h->head + 1) % SLOTS;
 	h->n--;

@@ -77,10 +77,21 @@ static void add_base64(struct buf *b, const uint8_t *p, size_t n)
 	}
 }
 
+/* A name may hold what a terminal would obey. */
+static int show_line(struct hashsum *h, struct op *op)
+{
+	h->line.data[h->line.len - 1] = '\0'; /* the newline */
+	buf_reset(&h->hash);
+	out_add_name(&h->hash, h->line.data);
+	return out_line(op, &h->hash);
+}
+
 static int write_line(struct hashsum *h, struct op *op)
 {
 	const struct buf *b = &h->line;
 
+	if (!h->file && out_is_terminal())
+		return show_line(h, op);
 	if (!h->file)
 		return out_write(op, b->data, b->len);
 	if (fwrite(b->data, 1, b->len, h->file) != b->len)

@@ -116,7 +116,7 @@ static void add_hash(const struct column *c)
 static void add_id(const struct column *c)
 {
 	if (c->e->id)
-		buf_adds(c->out, c->e->id);
+		out_add_name(c->out, c->e->id);
 }
 
 static void add_mime(const struct column *c)

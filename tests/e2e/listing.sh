@@ -49,7 +49,7 @@ like() {
 	theirs "$@"
 	ferry "$@"
 	sort "$OUT" >"$SHM/got"
-	check "$(echo "$*" | sed "s,$SHM/,,g") is rclone's" \
+	check "${*//$SHM\//} is rclone's" \
 		diff "$SHM/want" "$SHM/got"
 }
 
@@ -148,9 +148,12 @@ ferry lsf "$ODD" --files-only
 check "lsf in a pipe gives the very bytes" diff "$OUT" \
 	<(cd "$ODD" && LC_ALL=C find . -maxdepth 1 ! -type d -printf '%P\0' |
 		LC_ALL=C sort -z | tr '\0' '\n')
-script -qec "$FERRY ls $ODD" /dev/null </dev/null >"$OUT" 2>&1
-check "no escape reaches a terminal" sh -c "! grep -q '$(printf '\033')' $OUT"
-check "but the name does" grep -qF 'esc\x1b[31m' "$OUT"
+for c in ls "lsf -R" "md5sum" "delete -n"; do
+	script -qec "$FERRY $c $ODD" /dev/null </dev/null >"$OUT" 2>&1
+	check "$c: no escape reaches a terminal" \
+		sh -c "! grep -q '$(printf '\033')' $OUT"
+	check "$c: but the name does" grep -qF 'esc\x1b[31m' "$OUT"
+done
 
 # coreutils accept what hashsum prints, and it what they print.
 for sum in md5 sha1 sha256; do
@@ -202,13 +205,30 @@ is "hashsum --download" "$("$FERRY" md5sum --download "$SHM/sum/mem")" \
 	"$(cd "$SHM/sum" && md5sum mem)"
 
 is "size adds up what du does" "$("$FERRY" size --json "$T" | jq .bytes)" \
-	"$(find "$T" -type f -printf '%s\n' | awk '{ n += $1 } END { printf "%d", n }')"
+	"$(find "$T" -type f -printf '%s\n' |
+		awk '{ n += $1 } END { printf "%d", n }')"
 "$FERRY" cat "$T/big.bin" "$T/ten" >"$OUT"
 check "cat of two files" cmp "$OUT" <(cat "$T/big.bin" "$T/ten")
 "$FERRY" cat "$T" >"$OUT" 2>"$ERR"
 check "cat of a folder is all its files in order" cmp "$OUT" \
 	<(cd "$T" && "$BIN/ferry" lsf -R --files-only . |
 		while IFS= read -r f; do cat "./$f"; done)
+
+# Ctrl-C: within a second, with its own status.
+truncate -s 64G "$SHM/sparse"
+for c in "md5sum" "cat --discard"; do
+	# shellcheck disable=SC2086
+	/usr/bin/python3 -c '
+import signal, subprocess, sys, time
+p = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL,
+                     stderr=subprocess.DEVNULL)
+time.sleep(0.5)
+p.send_signal(signal.SIGINT)
+p.wait(timeout=3)
+print(p.returncode)' "$FERRY" $c "$SHM/sparse" >"$OUT" 2>"$ERR"
+	is "$c: stops when it is told to" "$(cat "$OUT")" 130
+done
+rm "$SHM/sparse"
 
 # Missing places, wrong kinds, wrong flags.
 for c in ls lsd lsf lsjson "lsjson --stat" size cat md5sum rmdir rmdirs \
