@@ -76,7 +76,7 @@ int remotes_config(struct remotes *r, struct op *op, struct ini **out)
 static void open_memory(struct remotes *r, struct op *op)
 {
 	struct err before = op->err;
-	char *path = arena_printf(&op->arena, "%s/ferry.db", r->state_dir);
+	char *path = arena_printf(&op->arena, "%s/hashes.db", r->state_dir);
 
 	if (hash_memory_open(op, path, &r->memory) < 0)
 		log_info(path, "hashes are not remembered: %s", op->err.msg);

@@ -45,11 +45,12 @@ static void put_name(char name[ASIDE_NAME], uint64_t x)
 
 void aside_draw(struct local *l, char name[ASIDE_NAME])
 {
-	uint64_t n = atomic_fetch_add(&l->counter, 1);
+	put_name(name, mix(atomic_fetch_add(&l->counter, 1)));
+}
 
-	put_name(name, mix(mix((uint64_t)clock_wall() ^
-			       (uint64_t)getpid() << 40) +
-			   n));
+uint64_t aside_seed(void)
+{
+	return mix((uint64_t)clock_wall() ^ (uint64_t)getpid() << 40);
 }
 
 /* Two files that would become the same share the name, and only one gets it. */

@@ -27,6 +27,9 @@ struct aside {
 /* Whether `name` is that of a temporary file of ours. */
 bool aside_is_name(const char *name);
 
+/* Where local.counter starts, unlike that of any other process. */
+uint64_t aside_seed(void);
+
 /* A drawn name, unlike that of any other file of this process. */
 void aside_draw(struct local *l, char name[ASIDE_NAME]);
 

@@ -166,6 +166,21 @@ static int open_inplace(struct local *l, struct op *op, const char *path,
 	return 0;
 }
 
+/*
+ * What to create the file with: its own mode where nobody could read more by
+ * that than he will when it is done, which saves a chmod() a file.
+ */
+static mode_t first_mode(const struct local *l, const struct stat *st,
+			 const struct put_opt *opt)
+{
+	if (!opt->meta)
+		return 0666;
+	if (st->st_uid == l->uid && st->st_gid == l->gid &&
+	    (st->st_mode & 07600) == 0600)
+		return st->st_mode & 0777;
+	return 0600;
+}
+
 static int copy_to(struct local *l, struct op *op, struct local *from, int fd,
 		   const struct stat *st, const char *dst,
 		   const struct put_opt *opt)
@@ -181,7 +196,7 @@ static int copy_to(struct local *l, struct op *op, struct local *from, int fd,
 	if (opt->inplace)
 		rc = open_inplace(l, op, dst, &a);
 	else
-		rc = aside_open(l, op, dst, &want, opt->meta ? 0600 : 0666, &a);
+		rc = aside_open(l, op, dst, &want, first_mode(l, st, opt), &a);
 	if (rc < 0)
 		return -1;
 	if (fill(l, op, from, fd, st, &a, &want, opt) < 0) {

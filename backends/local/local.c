@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "backends/local/aside.h"
 #include "backends/local/meta.h"
 
 static void local_close(struct backend *be)
@@ -181,6 +182,7 @@ static int local_open(const struct remote_conf *conf, const char *root,
 	l->gid = getegid();
 	l->owner = l->uid == 0;
 	l->remotes = conf->remotes;
+	atomic_init(&l->counter, aside_seed());
 	backend_init(&l->base, &local_ops, conf->name, identity,
 		     BE_RANGE | BE_PUT_STREAM | BE_PUT_ATOMIC | BE_SET_MTIME |
 			     BE_EMPTY_DIR | BE_POSIX | BE_KEEP_OLD |

@@ -25,7 +25,7 @@ struct local {
 	gid_t gid;
 	struct remotes *remotes; /* for the memory of hashes */
 	_Atomic uint64_t no_clone; /* a device that cannot reflink, +1 */
-	_Atomic unsigned counter;  /* for names of temporary files */
+	_Atomic uint64_t counter;  /* for names of temporary files */
 	pthread_mutex_t lock;	   /* guards stray_dirs */
 	struct names stray_dirs;   /* where list() saw temporary files */
 };

@@ -288,9 +288,9 @@ static void the_memory_of_hashes_opens_once(void)
 	CHECK(memory && remotes_memory(&p.remotes, &p.op) == memory);
 	hash_memory_close(memory); /* before its file is removed */
 	p.remotes.memory = NULL;
-	(void)unlink(at(tmp, "ferry.db-wal"));
-	(void)unlink(at(tmp, "ferry.db-shm"));
-	CHECK(unlink(at(tmp, "ferry.db")) == 0 && rmdir(tmp) == 0);
+	(void)unlink(at(tmp, "hashes.db-wal"));
+	(void)unlink(at(tmp, "hashes.db-shm"));
+	CHECK(unlink(at(tmp, "hashes.db")) == 0 && rmdir(tmp) == 0);
 	places_end(&p);
 }
 
