@@ -59,8 +59,8 @@ struct get_opt {
 /*
  * What stands at the destination beforehand.  PUT_ANY writes over whatever is
  * there; PUT_CREATE fails with ERR_EXISTS if something is; PUT_OVER fails with
- * ERR_CONFLICT unless it is still what put_opt.over says (as far as the driver
- * can tell: size, mtime, tag).
+ * ERR_CONFLICT if it is no longer what put_opt.over says (as far as the driver
+ * can tell: size, mtime, tag); gone is as good, since nothing can be lost then.
  */
 enum put_over { PUT_ANY, PUT_CREATE, PUT_OVER };
 
@@ -159,8 +159,9 @@ struct backend_ops {
 	 * Within the service; `from` may be open on another root of it, or
 	 * even be of another service: then, and where this pair cannot be
 	 * copied directly, ERR_UNSUPPORTED and nothing has happened.  `seen`
-	 * is the source as it was listed: ERR_CONFLICT if it changes while it
-	 * is read.
+	 * is the source as it was listed.  If it has changed since then: the
+	 * whole of what it is now, or ERR_CONFLICT; if it changes while it is
+	 * read, ERR_CONFLICT.
 	 */
 	int (*copy)(struct backend *be, struct op *op, struct backend *from,
 		    const char *src, const struct entry *seen, const char *dst,

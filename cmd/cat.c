@@ -2,6 +2,8 @@
 
 #include "cmd/cmd.h"
 
+#include <inttypes.h>
+
 #include "cmd/globals.h"
 #include "cmd/list_common.h"
 #include "cmd/out.h"
@@ -42,6 +44,7 @@ struct cat {
 	struct sink sink;
 	int64_t offset, count; /* which part of each file; count -1: the rest */
 	int64_t skip, rest;    /* of what comes for this one, the same */
+	int64_t got;           /* of this one, so far */
 	bool discard;
 };
 
@@ -62,6 +65,7 @@ static int print(struct sink *dst, struct op *op, const void *buf, size_t n)
 			n = (size_t)cat->rest;
 		cat->rest -= (int64_t)n;
 	}
+	cat->got += (int64_t)n;
 	return cat->discard ? 0 : out_write(op, p, n);
 }
 
@@ -78,6 +82,19 @@ static int64_t begin_of(const struct cat *cat, struct op *op, const char *path,
 			"is not known",
 			path);
 	return cat->offset + e->size > 0 ? cat->offset + e->size : 0;
+}
+
+/* Less than was there is no success, whatever the service says. */
+static int check_complete(const struct cat *cat, struct op *op,
+			  const char *path, int64_t want)
+{
+	if (cat->count >= 0 && want > cat->count)
+		want = cat->count;
+	if (cat->got >= want)
+		return 0;
+	return err_set(&op->err, ERR_CONFLICT,
+		       "\"%s\": only %" PRId64 " of %" PRId64 " bytes came",
+		       path, cat->got, want);
 }
 
 static int cat_file(struct cat *cat, struct op *op, const char *path,
@@ -99,12 +116,17 @@ static int cat_file(struct cat *cat, struct op *op, const char *path,
 		return 0;
 	cat->skip = begin;
 	cat->rest = cat->count;
+	cat->got = 0;
 	if (be_can(be, BE_RANGE)) {
 		part.off = begin;
 		part.len = cat->count;
 		cat->skip = 0;
 	}
-	return be_get(be, op, path, &part, &cat->sink);
+	if (be_get(be, op, path, &part, &cat->sink) < 0)
+		return -1;
+	if (e->size == SIZE_UNKNOWN)
+		return 0;
+	return check_complete(cat, op, path, e->size - begin);
 }
 
 /* In a folder: what has no content is passed over, as in rclone. */

@@ -1,5 +1,6 @@
 #include "cmd/hash_many.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "lib/pool.h"
@@ -9,6 +10,7 @@ enum { SLOTS = 128, READ_SIZE = 256 * 1024 };
 struct hash_sink {
 	struct sink sink;
 	struct hasher *hasher;
+	int64_t got;
 };
 
 static int hash_write(struct sink *dst, struct op *op, const void *p, size_t n)
@@ -17,6 +19,7 @@ static int hash_write(struct sink *dst, struct op *op, const void *p, size_t n)
 
 	(void)op;
 	hasher_add(s->hasher, p, n);
+	s->got += (int64_t)n;
 	return 0;
 }
 
@@ -44,6 +47,10 @@ static int read_and_hash(struct backend *be, struct op *op, const char *path,
 	struct get_opt all = { .len = -1, .tag = e->tag };
 	int rc = be_get(be, op, path, &all, &s.sink);
 
+	if (rc == 0 && e->size != SIZE_UNKNOWN && s.got != e->size)
+		rc = err_set(&op->err, ERR_CONFLICT,
+			     "\"%s\": %" PRId64 " bytes came, not %" PRId64,
+			     path, s.got, e->size);
 	if (rc == 0)
 		hasher_end(s.hasher, out);
 	hasher_free(s.hasher);
@@ -98,6 +105,7 @@ struct slot {
 	struct buf path;
 	struct buf tag;
 	bool has_tag;
+	int64_t size;
 	struct digests digests; /* first those known, then the result */
 	struct err err;
 	int rc;
@@ -140,7 +148,8 @@ static int hash_task(struct op *op, void *arg)
 {
 	struct slot *s = arg;
 	struct hash_many *h = s->many;
-	struct entry e = { .hash = s->digests,
+	struct entry e = { .size = s->size,
+			   .hash = s->digests,
 			   .tag = s->has_tag ? s->tag.data : NULL };
 	struct digests d;
 
@@ -186,6 +195,7 @@ int hash_many_add(struct hash_many *h, struct op *op, const char *path,
 	s = &h->slot[(h->head + h->n) % SLOTS];
 	s->done = false;
 	s->digests = e->hash;
+	s->size = e->size;
 	buf_reset(&s->path);
 	buf_adds(&s->path, path);
 	buf_reset(&s->tag);

@@ -202,6 +202,9 @@ static int complain(struct app *app)
 	struct buf safe = BUF_INIT;
 	bool told = e.msg[0] == '\0';
 
+	if (e.kind == ERR_CANCELED) /* where it was does not matter */
+		err_set(&e, ERR_CANCELED, "interrupted");
+
 	if (!told && app->globals.json && event_failed(&app->cx.op, &e) < 0)
 		e = e.kind == ERR_OK ? app->cx.op.err : e;
 	/* `ferry ls | head` is over when head is: nothing went wrong */

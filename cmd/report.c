@@ -205,15 +205,18 @@ static void add_counts(struct buf *b, const struct report *r)
 static void add_traffic(struct buf *b, const struct report *r, int64_t ns)
 {
 	int64_t resumed = atomic_load(&r->stats.resumed);
+	int64_t moved = atomic_load(&r->stats.moved.bytes);
+	/* more than the files have if some were broken off */
+	int64_t bytes = moved > r->bytes ? moved : r->bytes;
 
-	if (r->bytes) {
-		show_size(b, r->bytes);
+	if (bytes) {
+		show_size(b, bytes);
 		buf_adds(b, " in ");
 	}
 	show_duration(b, ns);
-	if (r->bytes && !r->dry_run && ns > 0) {
+	if (bytes && !r->dry_run && ns > 0) {
 		buf_adds(b, ", ");
-		show_size(b, (int64_t)((double)r->bytes * 1e9 / (double)ns));
+		show_size(b, (int64_t)((double)bytes * 1e9 / (double)ns));
 		buf_adds(b, "/s");
 	}
 	if (resumed) {

@@ -65,10 +65,11 @@ void term_size(unsigned *columns, unsigned *lines)
 }
 
 /*
- * The rows of the screen that the picture takes.  Terminals wrap its lines
- * anew when their window becomes narrower.
+ * The rows of the screen above the picture's last line, at the begin of which
+ * the cursor waits.  Terminals wrap lines anew when their window becomes
+ * narrower.
  */
-static unsigned picture_rows(const struct term *t)
+static unsigned rows_above(const struct term *t)
 {
 	const char *line = t->picture.data;
 	unsigned columns, lines, rows = 0;
@@ -77,12 +78,11 @@ static unsigned picture_rows(const struct term *t)
 	for (;;) {
 		size_t n = strcspn(line, "\n"), w = text_width(line, n);
 
-		rows += w ? (unsigned)((w + columns - 1) / columns) : 1;
 		if (line[n] == '\0')
-			break;
+			return rows < lines ? rows : lines;
+		rows += w ? (unsigned)((w + columns - 1) / columns) : 1;
 		line += n + 1;
 	}
-	return rows < lines ? rows : lines;
 }
 
 /* Go to where the picture begins. */
@@ -92,10 +92,10 @@ static void add_home(const struct term *t, struct buf *b)
 
 	if (t->picture.len == 0)
 		return;
-	rows = picture_rows(t);
+	rows = rows_above(t);
 	buf_adds(b, "\r");
-	if (rows > 1)
-		buf_addf(b, "\033[%uA", rows - 1);
+	if (rows)
+		buf_addf(b, "\033[%uA", rows);
 }
 
 /* Lines over those that are there: without erasing first nothing flickers. */
@@ -122,6 +122,16 @@ static void add_rest_erased(const struct term *t, struct buf *b)
 		buf_adds(b, "\033[J");
 }
 
+/*
+ * The cursor waits at the begin of a line: what the terminal echoes there, ^C
+ * for one, would otherwise wrap it.
+ */
+static void add_wait(struct buf *b, const struct buf *picture)
+{
+	if (picture->len)
+		buf_adds(b, "\r");
+}
+
 /* Nobody could be told that standard error does not take it. */
 static void put(int fd, const struct buf *b)
 {
@@ -138,6 +148,7 @@ void term_print(struct term *t, const char *text)
 	add_over(t, &b, text);
 	add_over(t, &b, t->picture.data);
 	add_rest_erased(t, &b);
+	add_wait(&b, &t->picture);
 	put(STDERR_FILENO, &b);
 	pthread_mutex_unlock(&t->lock);
 	buf_free(&b);
@@ -186,6 +197,7 @@ void term_draw(struct term *t, const struct buf *picture)
 	add_home(t, &b);
 	add_over(t, &b, picture->data);
 	add_rest_erased(t, &b);
+	add_wait(&b, picture);
 	buf_reset(&t->picture);
 	buf_add(&t->picture, picture->data, picture->len);
 	put(STDERR_FILENO, &b);
@@ -211,8 +223,13 @@ void term_hide(struct term *t)
 
 void term_show(struct term *t)
 {
-	put(STDERR_FILENO, &t->picture);
+	struct buf b = BUF_INIT;
+
+	buf_add(&b, t->picture.data, t->picture.len);
+	add_wait(&b, &t->picture);
+	put(STDERR_FILENO, &b);
 	pthread_mutex_unlock(&t->lock);
+	buf_free(&b);
 }
 
 void term_abandon(struct term *t)

@@ -198,12 +198,18 @@ static int keep_old(struct local *l, struct op *op, int dir, const char *name,
 		    const struct put_opt *opt)
 {
 	const char *keep = opt->keep_old, *last;
+	struct stat st;
 	struct dir *to;
 	int rc;
 
 	if (opt->keep_in && !local_is(opt->keep_in))
 		return err_set(&op->err, ERR_UNSUPPORTED,
 			       "the old file cannot be kept on another service");
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_sys(&op->err, "stat");
+	if (S_ISDIR(st.st_mode))
+		return err_set(&op->err, ERR_IS_DIR,
+			       "a folder is in its place");
 	if (opt->keep_in)
 		l = local_of(opt->keep_in);
 	if (dir_of_made(&l->dirs, op, keep, &to, &last) < 0)
@@ -211,10 +217,8 @@ static int keep_old(struct local *l, struct op *op, int dir, const char *name,
 	rc = linkat(dir, name, to->fd, last, 0);
 	if (rc < 0 && errno == EEXIST)
 		rc = replace_kept(l, dir, name, to->fd, last);
-	else if (rc < 0 && errno != ENOENT)
+	else if (rc < 0)
 		rc = renameat(dir, name, to->fd, last);
-	if (rc < 0 && errno == ENOENT)
-		rc = 0; /* there was nothing to keep */
 	if (rc < 0)
 		err_sys(&op->err, "keep the old file as \"%s\"", keep);
 	dir_put(&l->dirs, to);

@@ -202,10 +202,13 @@ int local_stat(struct backend *be, struct op *op, const char *path,
 {
 	struct local *l = local_of(be);
 	struct posix_meta *m = arena_alloc(&op->arena, sizeof(*m));
-	struct dir *dir;
 	const char *name = ".";
+	struct entry unwanted;
+	struct dir *dir;
 	int rc;
 
+	if (!out)
+		out = &unwanted;
 	rc = *path ? dir_of(&l->dirs, op, path, &dir, &name)
 		   : dir_get(&l->dirs, op, path, 0, &dir);
 	if (rc < 0) {

@@ -168,6 +168,9 @@ int local_move_dir(struct backend *be, struct op *op, struct backend *from,
 		dirs_forget(&f->dirs, src);
 	else if (op->err.kind == ERR_NOT_FOUND)
 		op->err.kind = ERR_NO_DIR;
+	else if (op->err.code == EINVAL)
+		err_set(&op->err, ERR_INVALID,
+			"a folder cannot be moved into itself");
 	return rc;
 }
 

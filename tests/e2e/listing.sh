@@ -395,7 +395,32 @@ is "touch -R is the files that are selected" \
 	"./deep/er/and/deeper/f.txt ./deep/f.txt ./ten"
 is "touch leaves the content" "$(cat "$W/ten")" 1234567890
 
-# Other places than the disk, and a place that is slow to answer.
+# A place that fails: what is concerned is named, the rest is done.
+F=":fault,remote=$T"
+for c in "lsf -R" "lsjson -R" size md5sum cat "delete -n --rmdirs"; do
+	# shellcheck disable=SC2086
+	exits 3 "$c: a folder that cannot be listed" \
+		$c "$F,error=denied,op=list,path=deep:"
+	says "$c: it is named" "deep: a fault on purpose"
+done
+exits 1 "lsf: the place itself cannot be" lsf "$F,error=denied,op=list,calls=1:"
+exits 5 "lsf: signing in fails on the way" lsf -R "$F,error=auth,op=list,calls=3:"
+exits 0 "lsf: a lost connection is tried again" \
+	lsf -R "$F,error=network,op=list,calls=3:"
+check "and nothing is missing or twice" diff "$OUT" <("$FERRY" lsf -R "$T")
+exits 3 "md5sum: a file that cannot be read" \
+	md5sum "$F,error=denied,op=hash,path=ten:"
+check "the others are hashed" diff "$OUT" \
+	<("$FERRY" md5sum "$T" --exclude /ten)
+exits 3 "hashsum --download: a body cut short is no hash" \
+	md5sum --download "$F,op=get,cut=5,path=ten:"
+check "none is printed" sh -c "! grep -q '  ten' '$OUT'"
+exits 1 "cat: a body cut short" cat "$F,op=get,cut=5,path=ten:ten"
+exits 3 "lsf -F h: a hash that cannot be read" \
+	lsf -F hp "$F,error=denied,op=hash,path=ten:"
+check "is ERROR" grep -qx 'ERROR;ten' "$OUT"
+
+# Other places than the disk.
 exits 0 "ls of an empty memory" ls :mem:
 is "prints nothing" "$(wc -c <"$OUT")" 0
 for c in ls lsd lsf lsjson size cat mkdir rmdir rmdirs delete deletefile \

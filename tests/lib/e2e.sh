@@ -148,7 +148,7 @@ mutate() { /usr/bin/python3 "$BIN/mutate.py" "$@"; }
 treediff() { /usr/bin/python3 "$BIN/treediff.py" "$@"; }
 dump() { treediff --dump "$@"; }
 
-# field NAME: of the summary, the last object that --json printed.
+# field NAME: of the summary, the last object that --json printed; or -1.
 field() {
 	/usr/bin/python3 -c '
 import json, sys
@@ -158,7 +158,7 @@ for line in open(sys.argv[1], "rb"):
         last = json.loads(line)
     except ValueError:
         pass
-print(last.get(sys.argv[2], "none"))' "$OUT" "$1"
+print(last.get(sys.argv[2], -1))' "$OUT" "$1"
 }
 
 # is NAME VALUE WANTED
