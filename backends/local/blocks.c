@@ -114,7 +114,9 @@ static int take(struct blocks *b, int64_t *off, size_t *n, int64_t *skipped)
 
 	*skipped = 0;
 	pthread_mutex_lock(&b->lock);
-	if (t->sparse && b->next < t->size && !b->failed) {
+	/* What a killed run left is looked at everywhere, holes or not. */
+	if (t->sparse && b->next >= t->have && b->next < t->size &&
+	    !b->failed) {
 		int64_t data = lseek(t->from, b->next, SEEK_DATA);
 
 		if (data < 0 && errno == ENXIO)

@@ -91,15 +91,34 @@ out:
 	return rc;
 }
 
-static int compare(struct op *op, int a, int b, bool *equal)
+/* The first byte from `off` on that is no hole in both. */
+static int64_t next_data(int a, int b, int64_t off, int64_t size)
+{
+	int64_t x = lseek(a, off, SEEK_DATA), y;
+
+	if (x < 0 && errno == ENXIO)
+		x = size;
+	if (x <= off)
+		return off;
+	y = lseek(b, off, SEEK_DATA);
+	if (y < 0 && errno == ENXIO)
+		y = size;
+	return y <= off ? off : x < y ? x : y;
+}
+
+static int compare(struct op *op, int a, int b, bool sparse, int64_t size,
+		   bool *equal)
 {
 	char *p = op_scratch(op, 2 * CHUNK), *q = p + CHUNK;
 	int64_t off = 0;
 
 	*equal = true;
 	for (;;) {
-		ssize_t n = read_some(op, a, p, CHUNK, off), k;
+		ssize_t n, k;
 
+		if (sparse)
+			off = next_data(a, b, off, size);
+		n = read_some(op, a, p, CHUNK, off);
 		if (n < 0)
 			return -1;
 		k = read_some(op, b, q, CHUNK, off);
@@ -115,6 +134,11 @@ static int compare(struct op *op, int a, int b, bool *equal)
 			return 0;
 		off += n;
 	}
+}
+
+static bool has_holes(const struct stat *st)
+{
+	return st->st_blocks * 512 < st->st_size;
 }
 
 int local_equal(struct backend *be, struct op *op, const char *path,
@@ -137,7 +161,8 @@ int local_equal(struct backend *be, struct op *op, const char *path,
 	if (st_a.st_size != st_b.st_size)
 		*equal = false;
 	else
-		rc = compare(op, a, b, equal);
+		rc = compare(op, a, b, has_holes(&st_a) && has_holes(&st_b),
+			     st_a.st_size, equal);
 	close(a);
 	close(b);
 	return rc;

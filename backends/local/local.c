@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statfs.h>
@@ -10,6 +11,7 @@
 
 #include "backends/local/aside.h"
 #include "backends/local/meta.h"
+#include "lib/clock.h"
 
 static void local_close(struct backend *be)
 {
@@ -146,26 +148,35 @@ static char *identity_of(const char *root)
 	return out;
 }
 
-/* Whether a path, or what exists of it, lies on this machine's own disks. */
-static bool is_own_disk(const char *root)
+/* The file system that a path, or what exists of it, lies on. */
+static int find_fs(const char *root, struct statfs *out)
 {
 	char *path = xstrdup(*root ? root : "."), *slash;
-	struct statfs s;
 	int rc;
 
-	while ((rc = statfs(path, &s)) < 0 && errno == ENOENT) {
-		slash = strrchr(path, '/');
-		if (slash && slash != path)
-			*slash = '\0';
-		else
-			memcpy(path, slash ? "/" : ".", 2);
-		if (!slash)
-			break;
-	}
+	while ((rc = statfs(path, out)) < 0 && errno == ENOENT &&
+	       (slash = strrchr(path, '/')) && slash != path)
+		*slash = '\0';
 	if (rc < 0)
-		rc = statfs(path, &s);
+		rc = statfs(*path == '/' ? "/" : ".", out);
 	free(path);
-	return rc == 0 && !local_fs_is_remote(&s);
+	return rc;
+}
+
+/* What the file system cannot keep is not asked of it. */
+static void fit_to_fs(struct backend *be, const char *root)
+{
+	struct statfs s;
+
+	if (find_fs(root, &s) < 0)
+		return;
+	if (!local_fs_is_remote(&s))
+		be->caps |= BE_OWN_CLOCK;
+	if (s.f_type == MSDOS_SUPER_MAGIC || s.f_type == EXFAT_SUPER_MAGIC) {
+		be->mtime_step = 2 * NS_PER_SEC;
+		be->caps &= ~(unsigned)(BE_POSIX | BE_OWNER | BE_SET_META |
+					BE_XATTRS | BE_MKNODE | BE_HARDLINK);
+	}
 }
 
 static int local_open(const struct remote_conf *conf, const char *root,
@@ -186,9 +197,9 @@ static int local_open(const struct remote_conf *conf, const char *root,
 	backend_init(&l->base, &local_ops, conf->name, identity,
 		     BE_RANGE | BE_PUT_STREAM | BE_PUT_ATOMIC | BE_SET_MTIME |
 			     BE_EMPTY_DIR | BE_POSIX | BE_KEEP_OLD |
-			     (is_own_disk(root) ? BE_OWN_CLOCK : 0) |
 			     (l->owner ? (unsigned)BE_OWNER : 0u));
 	l->base.hashes = (1u << HASH_TYPES) - 1;
+	fit_to_fs(&l->base, root);
 	free(identity);
 	*out = &l->base;
 	return 0;
