@@ -53,9 +53,24 @@ static const struct {
 };
 /* clang-format on */
 
+struct adding {
+	struct filter *f;
+	struct op *op;
+	bool include;    /* there were flags that include */
+	size_t included; /* rules that they added */
+};
+
+static int add_one(struct adding *a, rule_fn *add, const char *text)
+{
+	if (add(a->f, text, &a->op->err) < 0)
+		return -1;
+	a->included += add == filter_include;
+	return 0;
+}
+
 /* One rule a line; empty lines and those from '#' or ';' are none. */
-static int add_lines(struct filter *f, rule_fn *add, char *text,
-		     const char *path, struct err *e)
+static int add_lines(struct adding *a, rule_fn *add, char *text,
+		     const char *path)
 {
 	unsigned number = 0;
 
@@ -72,26 +87,25 @@ static int add_lines(struct filter *f, rule_fn *add, char *text,
 		line += strspn(line, " \t");
 		if (*line == '\0' || *line == '#' || *line == ';')
 			continue;
-		if (add(f, line, e) < 0)
-			return err_wrap(e, "%s:%u", path, number);
+		if (add_one(a, add, line) < 0)
+			return err_wrap(&a->op->err, "%s:%u", path, number);
 	}
 	return 0;
 }
 
-static int add_file(struct filter *f, rule_fn *add, const char *path,
-		    struct op *op)
+static int add_file(struct adding *a, rule_fn *add, const char *path)
 {
 	const char *real = strcmp(path, "-") == 0 ? "/dev/stdin" : path;
 	struct buf text = BUF_INIT;
 	int rc = -1;
 
-	if (file_read(op, real, RULES_MAX, &text) < 0)
+	if (file_read(a->op, real, RULES_MAX, &text) < 0)
 		goto out;
 	if (memchr(text.data, '\0', text.len)) {
-		err_set(&op->err, ERR_INVALID, "%s: not a text file", path);
+		err_set(&a->op->err, ERR_INVALID, "%s: not a text file", path);
 		goto out;
 	}
-	if (text.len && add_lines(f, add, text.data, path, &op->err) < 0)
+	if (text.len && add_lines(a, add, text.data, path) < 0)
 		goto out;
 	rc = 0;
 out:
@@ -99,19 +113,36 @@ out:
 	return rc;
 }
 
-static int add_rule(struct filter *f, const struct opt_item *item,
-		    struct op *op)
+static int add_rule(struct adding *a, const struct opt_item *item)
 {
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		int rc;
 
 		if (strcmp(kinds[i].flag, item->flag) != 0)
 			continue;
-		rc = kinds[i].file ? add_file(f, kinds[i].add, item->value, op)
-				   : kinds[i].add(f, item->value, &op->err);
-		return rc < 0 ? err_wrap(&op->err, "--%s", item->flag) : 0;
+		a->include = a->include || kinds[i].add == filter_include;
+		rc = kinds[i].file ? add_file(a, kinds[i].add, item->value)
+				   : add_one(a, kinds[i].add, item->value);
+		return rc < 0 ? err_wrap(&a->op->err, "--%s", item->flag) : 0;
 	}
 	BUG("no filter flag: --%s", item->flag);
+}
+
+static int add_rules(struct filter *f, const struct opt_list *rules,
+		     struct op *op)
+{
+	struct adding a = { .f = f, .op = op };
+
+	for (size_t i = 0; i < rules->n; i++)
+		if (add_rule(&a, &rules->at[i]) < 0)
+			return -1;
+	/*
+	 * An empty list of what to include includes nothing, as in rclone:
+	 * all, which is what no rule means, would be the opposite.
+	 */
+	if (a.include && a.included == 0)
+		return filter_exclude(f, "**", &op->err);
+	return 0;
 }
 
 static bool asks_for_none(const struct filter_opts *o)
@@ -135,11 +166,9 @@ int filter_opts_make(const struct filter_opts *o, struct op *op,
 	if (asks_for_none(o))
 		return 0;
 	f = filter_new(o->ignore_case);
-	for (size_t i = 0; i < o->rules.n; i++) {
-		if (add_rule(f, &o->rules.at[i], op) < 0) {
-			filter_free(f);
-			return -1;
-		}
+	if (add_rules(f, &o->rules, op) < 0) {
+		filter_free(f);
+		return -1;
 	}
 	filter_sizes(f, o->min_size, o->max_size);
 	filter_times(f, o->max_age < 0 ? MTIME_UNKNOWN : now - o->max_age,

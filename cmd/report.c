@@ -202,6 +202,9 @@ static void add_counts(struct buf *b, const struct report *r)
 	add_part(b, r->done[ACTION_FAIL], "failed");
 }
 
+/* A rate of less than this says nothing. */
+#define RATE_NS (NS_PER_SEC / 10)
+
 static void add_traffic(struct buf *b, const struct report *r, int64_t ns)
 {
 	int64_t resumed = atomic_load(&r->stats.resumed);
@@ -214,7 +217,7 @@ static void add_traffic(struct buf *b, const struct report *r, int64_t ns)
 		buf_adds(b, " in ");
 	}
 	show_duration(b, ns);
-	if (bytes && !r->dry_run && ns > 0) {
+	if (bytes && !r->dry_run && ns >= RATE_NS) {
 		buf_adds(b, ", ");
 		show_size(b, (int64_t)((double)bytes * 1e9 / (double)ns));
 		buf_adds(b, "/s");

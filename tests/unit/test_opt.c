@@ -3,6 +3,7 @@
 #include "cmd/opt.h"
 
 #include "cmd/commands.h"
+#include "cmd/filter_opts.h"
 #include "cmd/globals.h"
 #include "lib/clock.h"
 #include "tests/harness.h"
@@ -205,6 +206,56 @@ static void mistyped_words_find_the_nearest(void)
 	CHECK_STR(c->name, "config show");
 }
 
+/* Whether the filter of these flags takes the file `path`. */
+static bool takes(const struct opt_item *rules, size_t n, const char *path)
+{
+	struct filter_opts o = FILTER_OPTS_INIT;
+	struct entry e = { .name = path, .size = 1, .mtime = MTIME_UNKNOWN };
+	struct opt_item copy[4];
+	struct filter *f;
+	struct cancel c;
+	struct op op;
+	bool is;
+
+	memcpy(copy, rules, n * sizeof(*rules));
+	o.rules.at = copy;
+	o.rules.n = n;
+	cancel_init(&c);
+	op = op_begin(&c);
+	CHECK(filter_opts_make(&o, &op, &f) == 0);
+	is = filter_file(f, path, &e);
+	filter_free(f);
+	op_end(&op);
+	cancel_free(&c);
+	return is;
+}
+
+static void filter_rules_are_tried_in_order(void)
+{
+	static const struct opt_item rules[] = { { "include", "a.txt" },
+						 { "exclude", "*.txt" },
+						 { "filter", "+ *.jpg" } };
+
+	CHECK(takes(rules, 3, "a.txt"));
+	CHECK(!takes(rules, 3, "b.txt"));
+	CHECK(takes(rules, 3, "b.jpg"));
+	CHECK(!takes(rules, 3, "c")); /* since there is an include */
+	CHECK(takes(rules + 1, 2, "c"));
+	CHECK(takes(rules, 0, "c"));
+}
+
+static void an_empty_list_includes_nothing(void)
+{
+	static const struct opt_item rules[] = {
+		{ "include-from", "/dev/null" }, { "exclude", "x" }
+	};
+	static const struct opt_item none = { "exclude-from", "/dev/null" };
+
+	CHECK(!takes(rules, 1, "a"));
+	CHECK(!takes(rules, 2, "a"));
+	CHECK(takes(&none, 1, "a"));
+}
+
 /* What the style asks of a flag, and that no two are mixed up. */
 static void check_flag(const struct opt *o, const struct opt **seen, size_t n)
 {
@@ -266,6 +317,8 @@ int main(void)
 	RUN(lists_keep_the_order_across_flags);
 	RUN(errors_name_flag_value_and_what_is_expected);
 	RUN(mistyped_words_find_the_nearest);
+	RUN(filter_rules_are_tried_in_order);
+	RUN(an_empty_list_includes_nothing);
 	RUN(every_command_is_described_and_its_flags_are_distinct);
 	return 0;
 }
