@@ -10,6 +10,7 @@
 
 struct cat_opts {
 	struct filter_opts filter;
+	bool copy_links;
 	int64_t head, tail, count; /* -1: not given */
 	int64_t offset;
 	bool discard;
@@ -30,6 +31,7 @@ static const struct opt flags[] = {
 	FLAG(OPT_INT, "count", "N", count, "N bytes at most"),
 	FLAG(OPT_BOOL, "discard", NULL, discard,
 	     "read everything, print nothing"),
+	LIST_COPY_LINKS(struct cat_opts),
 	{ .type = OPT_END }
 };
 
@@ -181,6 +183,7 @@ static int cat_run(struct cmd_ctx *cx)
 			       "has no form for");
 	if (choose_part(&cat, o, &cx->op.err) < 0)
 		return -1;
+	cx->remotes->copy_links = o->copy_links;
 	for (int i = 0; i < cx->argc && rc == 0; i++)
 		rc = cat_place(&cat, cx, cx->argv[i]);
 	return rc;

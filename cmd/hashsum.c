@@ -18,6 +18,7 @@ enum { CHECKERS_MAX = 256 };
 
 struct hashsum_opts {
 	struct filter_opts filter;
+	bool copy_links;
 	const char *output_file, *checkfile;
 	int64_t checkers; /* 0: as suits the place */
 	bool base64, download;
@@ -38,6 +39,7 @@ static const struct opt flags[] = {
 	FLAG(OPT_BOOL, 0, "download", NULL, download,
 	     "read all files now, trust no hash that is known already"),
 	FLAG(OPT_INT, 0, "checkers", "N", checkers, "hash N files at once"),
+	LIST_COPY_LINKS(struct hashsum_opts),
 	{ .type = OPT_END }
 };
 
@@ -166,7 +168,10 @@ static int hash_place(struct hashsum *h, struct cmd_ctx *cx, const char *place)
 {
 	struct op *op = &cx->op;
 	struct sum_check check;
-	int rc = list_open(&h->list, cx, place, &h->opts->filter);
+	int rc;
+
+	cx->remotes->copy_links = h->opts->copy_links;
+	rc = list_open(&h->list, cx, place, &h->opts->filter);
 
 	if (rc == 0 && h->opts->checkfile) {
 		h->check = &check;

@@ -29,6 +29,12 @@ struct list {
 	struct err fatal; /* of a folder, but no other would fare better */
 };
 
+/* For the flags of a command that only reads; `st` has a `bool copy_links`, to
+   be given to the remotes before list_open(). */
+#define LIST_COPY_LINKS(st)                                       \
+	OPT_AT(OPT_BOOL, 'L', "copy-links", NULL, st, copy_links, \
+	       "follow symbolic links (only on local disks)")
+
 /* `filter` may be NULL.  list_end() is due even if this fails. */
 int list_open(struct list *l, struct cmd_ctx *cx, const char *place,
 	      const struct filter_opts *filter) MUST_CHECK;

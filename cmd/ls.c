@@ -10,11 +10,16 @@
 
 struct ls_opts {
 	struct filter_opts filter;
+	bool copy_links;
 };
 
 static const struct ls_opts defaults = { .filter = FILTER_OPTS_INIT };
 
-static const struct opt_group groups[] = { { "Filter flags", filter_flags,
+static const struct opt flags[] = { LIST_COPY_LINKS(struct ls_opts),
+				    { .type = OPT_END } };
+
+static const struct opt_group groups[] = { { "Flags", flags, 0 },
+					   { "Filter flags", filter_flags,
 					     offsetof(struct ls_opts, filter) },
 					   { 0 } };
 
@@ -49,8 +54,10 @@ static int ls_run(struct cmd_ctx *cx)
 	const struct ls_opts *o = cx->opts;
 	struct ls ls = { .json = cx->globals->json, .line = BUF_INIT };
 	struct list l;
-	int rc = list_open(&l, cx, cx->argv[0], &o->filter);
+	int rc;
 
+	cx->remotes->copy_links = o->copy_links;
+	rc = list_open(&l, cx, cx->argv[0], &o->filter);
 	if (rc == 0)
 		rc = list_walk(&l, 1, show, &ls);
 	buf_free(&ls.line);
@@ -70,7 +77,8 @@ const struct cmd cmd_ls = {
 	.summary = "list files with their sizes",
 	.about = "Prints a line with the size in bytes and the path of each "
 		 "file below PLACE, in the order of the paths. Symbolic links "
-		 "and special files are listed like files.\n\n"
+		 "and special files are listed like files, or with -L what "
+		 "the links lead to.\n\n"
 		 "It goes into all folders; --max-depth 1 stays in the first. "
 		 "A folder that cannot be read is named, the others are "
 		 "listed, and the exit status is 3.\n\n"

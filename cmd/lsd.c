@@ -9,6 +9,7 @@
 
 struct lsd_opts {
 	struct filter_opts filter;
+	bool copy_links;
 	bool recursive;
 };
 
@@ -17,6 +18,7 @@ static const struct lsd_opts defaults = { .filter = FILTER_OPTS_INIT };
 static const struct opt flags[] = { OPT_AT(OPT_BOOL, 'R', "recursive", NULL,
 					   struct lsd_opts, recursive,
 					   "go into all folders"),
+				    LIST_COPY_LINKS(struct lsd_opts),
 				    { .type = OPT_END } };
 
 static const struct opt_group groups[] = {
@@ -68,8 +70,10 @@ static int lsd_run(struct cmd_ctx *cx)
 	const struct lsd_opts *o = cx->opts;
 	struct lsd lsd = { .json = cx->globals->json, .line = BUF_INIT };
 	struct list l;
-	int rc = list_open(&l, cx, cx->argv[0], &o->filter);
+	int rc;
 
+	cx->remotes->copy_links = o->copy_links;
+	rc = list_open(&l, cx, cx->argv[0], &o->filter);
 	l.max_depth = list_depth(l.max_depth, o->recursive);
 	if (rc == 0)
 		rc = list_walk(&l, 1, show, &lsd);

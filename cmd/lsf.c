@@ -14,6 +14,7 @@
 
 struct lsf_opts {
 	struct filter_opts filter;
+	bool copy_links;
 	const char *format;
 	const char *separator; /* NULL: ";", with --csv "," */
 	const char *hash;
@@ -44,6 +45,7 @@ static const struct opt flags[] = {
 	     "go into all folders"),
 	FLAG(OPT_BOOL, 0, "files-only", NULL, files_only, "no folders"),
 	FLAG(OPT_BOOL, 0, "dirs-only", NULL, dirs_only, "folders only"),
+	LIST_COPY_LINKS(struct lsf_opts),
 	{ .type = OPT_END }
 };
 
@@ -246,6 +248,7 @@ static int lsf_run(struct cmd_ctx *cx)
 
 	if (check_flags(&lsf, &cx->op.err) < 0)
 		return -1;
+	cx->remotes->copy_links = o->copy_links;
 	rc = list_open(l, cx, cx->argv[0], &o->filter);
 	l->max_depth = list_depth(l->max_depth, o->recursive);
 	if (rc == 0)

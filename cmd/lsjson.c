@@ -11,6 +11,7 @@
 
 struct lsjson_opts {
 	struct filter_opts filter;
+	bool copy_links;
 	struct opt_list hash_types;
 	bool recursive, files_only, dirs_only, hash, stat, metadata;
 	bool no_modtime, no_mimetype;
@@ -37,6 +38,7 @@ static const struct opt flags[] = {
 	FLAG(OPT_BOOL, 0, "no-mimetype", NULL, no_mimetype, "no MimeType"),
 	FLAG(OPT_BOOL, 0, "stat", NULL, stat,
 	     "one object: PLACE itself, not what is in it"),
+	LIST_COPY_LINKS(struct lsjson_opts),
 	{ .type = OPT_END }
 };
 
@@ -178,6 +180,7 @@ static int lsjson_run(struct cmd_ctx *cx)
 
 	if (find_hashes(&ls, &cx->op.err) < 0)
 		return -1;
+	cx->remotes->copy_links = o->copy_links;
 	rc = list_open(l, cx, cx->argv[0], &o->filter);
 	l->max_depth = list_depth(l->max_depth, o->recursive);
 	if (rc == 0)

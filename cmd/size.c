@@ -11,11 +11,16 @@
 
 struct size_opts {
 	struct filter_opts filter;
+	bool copy_links;
 };
 
 static const struct size_opts defaults = { .filter = FILTER_OPTS_INIT };
 
+static const struct opt flags[] = { LIST_COPY_LINKS(struct size_opts),
+				    { .type = OPT_END } };
+
 static const struct opt_group groups[] = {
+	{ "Flags", flags, 0 },
 	{ "Filter flags", filter_flags, offsetof(struct size_opts, filter) },
 	{ 0 }
 };
@@ -79,8 +84,10 @@ static int size_run(struct cmd_ctx *cx)
 	struct buf b = BUF_INIT;
 	struct json j = JSON_INIT(&b);
 	struct list l;
-	int rc = list_open(&l, cx, cx->argv[0], &o->filter);
+	int rc;
 
+	cx->remotes->copy_links = o->copy_links;
+	rc = list_open(&l, cx, cx->argv[0], &o->filter);
 	if (rc == 0)
 		rc = list_walk(&l, list_threads(l.be), add, &t);
 	if (rc == 0 && cx->globals->json) {

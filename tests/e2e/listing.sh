@@ -214,6 +214,20 @@ check "cat of a folder is all its files in order" cmp "$OUT" \
 	<(cd "$T" && "$BIN/ferry" lsf -R --files-only . |
 		while IFS= read -r f; do cat "./$f"; done)
 
+# Links: by themselves, or with -L what they lead to.
+mkdir -p "$SHM/links/dir"
+echo linked >"$SHM/links/dir/file"
+ln -s dir/file "$SHM/links/to-file"
+ln -s dir "$SHM/links/to-dir"
+for c in ls "lsd -R" "lsf -R" size md5sum; do
+	# shellcheck disable=SC2086
+	like $c -L "$SHM/links"
+done
+like cat -L "$SHM/links/to-file"
+ferry lsf -R "$SHM/links"
+is "without -L no link is followed" "$(paste -sd' ' "$OUT")" \
+	"dir/ dir/file to-dir to-file"
+
 # Ctrl-C: within a second, with its own status.
 truncate -s 64G "$SHM/sparse"
 for c in "md5sum" "cat --discard"; do
