@@ -385,6 +385,36 @@ static int list(struct march *m, struct op *op, struct backend *be,
 	return 0;
 }
 
+/* Both listings of a folder, at once if a thread is idle: false to give up. */
+struct listing_errand {
+	struct march *m;
+	struct side *dst;
+	int listed;
+};
+
+static void list_dst(struct op *op, void *arg)
+{
+	struct listing_errand *e = arg;
+
+	e->listed = list(e->m, op, e->m->r->dst, e->dst);
+}
+
+static bool list_both(struct march *m, struct op *op, unsigned flags,
+		      struct side *src, struct side *dst)
+{
+	struct listing_errand le = { m, dst, 1 };
+	struct errand e = { .fn = list_dst, .arg = &le };
+	int listed = 1;
+
+	if (flags & ON_DST)
+		walk_lend(m->visit, &e);
+	if (flags & ON_SRC)
+		listed = list(m, op, m->r->src, src);
+	if (flags & ON_DST)
+		walk_join(m->visit, op, &e);
+	return listed && le.listed;
+}
+
 /* A disk that is not mounted looks like a folder that was emptied. */
 static int check_empty(struct march *m, struct op *op, const struct side *src,
 		       const struct side *dst)
@@ -441,8 +471,7 @@ static int visit_folder(void *arg, struct op *op, struct visit *v,
 
 	if (run_check(m.r, op) < 0)
 		goto out;
-	if (((flags & ON_SRC) && !list(&m, op, m.r->src, &src)) ||
-	    ((flags & ON_DST) && !list(&m, op, m.r->dst, &dst))) {
+	if (!list_both(&m, op, flags, &src, &dst)) {
 		rc = 0;
 		goto out;
 	}

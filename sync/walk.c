@@ -18,9 +18,11 @@ struct walk {
 	visit_fn *fn;
 	void *arg;
 	pthread_mutex_t lock; /* guards all that follows */
-	pthread_cond_t more;
+	pthread_cond_t more; /* to visit, to run for another, or the end */
+	pthread_cond_t done; /* with an errand */
 	struct piece *top;
-	unsigned visiting;
+	struct errand *errand; /* one that nobody has taken yet, or NULL */
+	unsigned visiting, idle;
 	bool failed;
 };
 
@@ -39,6 +41,7 @@ struct walk *walk_new(visit_fn *fn, void *arg)
 	w->arg = arg;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->more, NULL);
+	pthread_cond_init(&w->done, NULL);
 	return w;
 }
 
@@ -64,6 +67,7 @@ void walk_free(struct walk *w)
 		return;
 	drop(w);
 	pthread_cond_destroy(&w->more);
+	pthread_cond_destroy(&w->done);
 	pthread_mutex_destroy(&w->lock);
 	free(w);
 }
@@ -170,6 +174,69 @@ static int visit(struct walk *w, struct op *op, const struct visited *d,
 		     d->r.flags, d->depth);
 }
 
+void walk_lend(struct visit *v, struct errand *e)
+{
+	struct walk *w = v->walk;
+
+	pthread_mutex_lock(&w->lock);
+	if (w->idle && !w->errand && !w->top) {
+		w->errand = e;
+		pthread_cond_broadcast(&w->more);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+void walk_join(struct visit *v, struct op *op, struct errand *e)
+{
+	struct walk *w = v->walk;
+	bool mine;
+
+	pthread_mutex_lock(&w->lock);
+	if (w->errand == e)
+		w->errand = NULL;
+	mine = !e->taken;
+	while (e->taken && !e->done)
+		pthread_cond_wait(&w->done, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+	if (mine)
+		e->fn(op, e->arg);
+}
+
+/* Run for another; the lock is held, and let go meanwhile. */
+static void run_errand(struct walk *w, struct op *op)
+{
+	struct errand *e = w->errand;
+
+	w->errand = NULL;
+	e->taken = true;
+	pthread_mutex_unlock(&w->lock);
+	e->fn(op, e->arg);
+	arena_reset(&op->arena);
+	pthread_mutex_lock(&w->lock);
+	e->done = true;
+	pthread_cond_broadcast(&w->done);
+}
+
+/* Until there is something to visit: false at the end. The lock is held. */
+static bool wait_for_work(struct walk *w, struct op *op)
+{
+	for (;;) {
+		if (w->failed && !w->errand)
+			return false;
+		if (w->errand) {
+			run_errand(w, op);
+		} else if (w->top) {
+			return true;
+		} else if (!w->visiting) {
+			return false;
+		} else {
+			w->idle++;
+			pthread_cond_wait(&w->more, &w->lock);
+			w->idle--;
+		}
+	}
+}
+
 static int work(struct op *op, void *arg)
 {
 	struct walk *w = arg;
@@ -180,9 +247,7 @@ static int work(struct op *op, void *arg)
 	for (;;) {
 		struct visit v;
 
-		while (!w->top && w->visiting && !w->failed)
-			pthread_cond_wait(&w->more, &w->lock);
-		if (!w->top || w->failed)
+		if (!wait_for_work(w, op))
 			break;
 		take(w, &d);
 		w->visiting++;

@@ -31,6 +31,20 @@ void walk_begin(struct walk *w, const char *path, unsigned flags);
 /* From within a visit: a folder in the visited one, called e->name. */
 void walk_add(struct visit *v, const struct entry *e, unsigned flags);
 
+/*
+ * A part of a visit that may run on a thread which has nothing to visit:
+ * walk_lend() offers it, walk_join() returns when it is done, having done it
+ * here if nobody came.  So one large folder does not leave the others idle.
+ */
+struct errand {
+	void (*fn)(struct op *op, void *arg);
+	void *arg;
+	bool taken, done; /* guarded by the walk's lock */
+};
+
+void walk_lend(struct visit *v, struct errand *e);
+void walk_join(struct visit *v, struct op *op, struct errand *e);
+
 /* Visit everything with `threads` threads; -1 if a visit failed. */
 int walk_run(struct walk *w, struct op *op, unsigned threads) MUST_CHECK;
 
