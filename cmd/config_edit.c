@@ -158,7 +158,7 @@ static int add_remote(struct cmd_ctx *cx, struct ini *ini)
 {
 	const struct create_opts *o = cx->opts;
 	struct err *e = &cx->op.err;
-	struct remote_conf c;
+	struct remote_conf c = { 0 };
 
 	if (parse_remote(cx, &c) < 0)
 		return -1;

@@ -104,13 +104,13 @@ static void decide(struct progress *p, const struct cmd_ctx *cx, bool results)
 	const struct globals *g = cx->globals;
 	bool mixed = (results || g->json) && out_is_terminal();
 
-	p->picture = cx->term->is_terminal && !g->quiet && !g->no_progress &&
+	p->picture = cx->term->draws && !g->quiet && !g->no_progress &&
 		     (g->progress || !mixed);
 	if (p->picture)
 		p->interval = REDRAW_MS * NS_PER_MS;
 	else if (g->stats > 0)
 		p->interval = g->stats;
-	else if (g->progress && !cx->term->is_terminal)
+	else if (g->progress && !cx->term->draws)
 		p->interval = NS_PER_SEC;
 }
 

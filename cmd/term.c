@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -25,8 +26,11 @@ static const struct {
 
 void term_init(struct term *t)
 {
+	const char *kind = getenv("TERM");
+
 	*t = (struct term){ .log_fd = -1, .picture = BUF_INIT };
 	t->is_terminal = isatty(STDERR_FILENO) == 1;
+	t->draws = t->is_terminal && kind && *kind && strcmp(kind, "dumb") != 0;
 	pthread_mutex_init(&t->lock, NULL);
 }
 

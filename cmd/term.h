@@ -15,6 +15,7 @@
 struct term {
 	pthread_mutex_t lock; /* guards all that follows, and the screen */
 	bool is_terminal, color;
+	bool draws;         /* it is one that knows how to move the cursor */
 	int log_fd;         /* --log-file; -1: lines go to standard error */
 	struct buf picture; /* what is on the screen now */
 };

@@ -1,6 +1,5 @@
 #include "cmd/transfer.h"
 
-#include "backends/hash_memory.h"
 #include "cmd/globals.h"
 #include "cmd/report.h"
 
