@@ -312,7 +312,6 @@ static void add_summary(struct buf *b, const struct check *c, int64_t ns)
 		buf_adds(b, " in ");
 	}
 	show_duration(b, ns);
-	buf_adds(b, "\n");
 }
 
 static void json_summary(struct check *c, int rc, int64_t ns)
@@ -344,7 +343,7 @@ static int finish(struct check *c, int rc)
 		json_summary(c, rc, ns);
 	} else if (!c->cx->globals->quiet) {
 		add_summary(&b, c, ns);
-		term_print(c->cx->term, b.data);
+		term_say(c->cx->term, b.data);
 	}
 	buf_free(&b);
 	if (c->out.err.kind != ERR_OK) {

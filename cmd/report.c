@@ -231,7 +231,7 @@ static void add_traffic(struct buf *b, const struct report *r, int64_t ns)
 		 "left-overs of broken runs removed");
 }
 
-/* A line of the summary, to where the messages go. */
+/* A line that names a failure again, never wrapped. */
 static void say(const struct report *r, const char *text)
 {
 	struct buf safe = BUF_INIT;
@@ -273,7 +273,7 @@ static void put_summary(const struct report *r, int64_t ns)
 	}
 	buf_addf(&b, "; %s%s", traffic.data,
 		 r->dry_run ? " (dry run, nothing was changed)" : "");
-	say(r, b.data);
+	term_say(r->cx->term, b.data);
 	buf_free(&b);
 	buf_free(&traffic);
 }

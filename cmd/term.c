@@ -188,6 +188,25 @@ void term_log(struct term *t, enum log_level level, const char *text)
 	buf_free(&b);
 }
 
+void term_say(struct term *t, const char *line)
+{
+	struct buf b = BUF_INIT;
+	unsigned columns, lines;
+
+	if (t->log_fd >= 0) {
+		term_log(t, LOG_INFO, line);
+		return;
+	}
+	term_size(&columns, &lines);
+	if (t->is_terminal)
+		text_wrap(&b, line, 0, 0, columns);
+	else
+		buf_adds(&b, line);
+	buf_adds(&b, "\n");
+	term_print(t, b.data);
+	buf_free(&b);
+}
+
 void term_sink(void *arg, enum log_level level, const char *text)
 {
 	term_log(arg, level, text);

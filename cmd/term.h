@@ -31,6 +31,12 @@ void term_free(struct term *t);
 void term_print(struct term *t, const char *text);
 void term_printf(struct term *t, const char *fmt, ...) PRINTF(2, 3);
 
+/*
+ * A line for people, without its newline: into the log file where there is
+ * one, else wrapped to the terminal's width.
+ */
+void term_say(struct term *t, const char *line);
+
 /* As term_print(), but into the log file where there is one. */
 void term_log(struct term *t, enum log_level level, const char *text);
 log_sink_fn term_sink; /* `arg` is the term */
