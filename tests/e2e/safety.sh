@@ -48,9 +48,11 @@ done
 exits 4 "a remote that is not in the configuration" ls nowhere:path
 
 pair filtered
-exits 6 "a filter that leaves nothing is no licence to delete" \
-	sync --exclude '*' --delete-excluded "$S" "$D"
-untouched "and the destination keeps all"
+exits 0 "what a filter leaves out" sync --exclude 'extra*' "$S" "$D"
+check "is not deleted" test -e "$D/extra1" -a -e "$D/extra5"
+exits 0 "unless that is asked for" \
+	sync --exclude 'extra*' --delete-excluded "$S" "$D"
+silent "and then it is" treediff "$S" "$D"
 
 # One inside the other.
 pair nested
@@ -231,9 +233,9 @@ configuration() {
 	local conf=$SHM/ferry.conf
 	printf '[a]\ntype = local\n[b]\ntype = loc' >"$conf"
 	cp "$conf" "$SHM/ferry.conf.was"
-	exits 2 "a configuration cut short" --config "$conf" ls a:
+	exits 1 "a configuration cut short" --config "$conf" ls a:
 	says "is named" ferry.conf
-	exits 2 "and is not written over" --config "$conf" config create c local
+	exits 1 "and is not written over" --config "$conf" config create c local
 	check "nothing of it is lost" cmp "$conf" "$SHM/ferry.conf.was"
 	exits 2 "no flag of that name" sync --no-such-flag a b
 	says "is named" --no-such-flag
