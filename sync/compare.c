@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-static bool times_equal(const struct sync_run *r, int64_t a, int64_t b)
+bool times_equal(const struct sync_run *r, int64_t a, int64_t b)
 {
 	int64_t diff;
 

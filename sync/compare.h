@@ -11,6 +11,9 @@ enum verdict {
 	VERDICT_LEAVE	 /* told to leave what is there */
 };
 
+/* Whether two known mtimes are the same to what both sides can store. */
+bool times_equal(const struct sync_run *r, int64_t a, int64_t b);
+
 /* Of two files of one name; `*reason` says why, in words for the user. */
 enum verdict compare_files(const struct sync_run *r, const struct entry *from,
 			   const struct entry *to, const char **reason);

@@ -1,6 +1,6 @@
 /* What has no content to copy, or the same content already. */
 
-#include "sync/run.h"
+#include "sync/compare.h"
 
 void put_node(struct sync_run *r, struct op *op, const char *src,
 	      const char *path, const struct entry *from,
@@ -53,6 +53,25 @@ void put_node(struct sync_run *r, struct op *op, const char *src,
 		run_did(r, did, path, 0, NULL);
 }
 
+/* Without metadata: a file's time alone, where times are compared at all. */
+static void match_time(struct sync_run *r, struct op *op, const char *dst,
+		       const struct entry *from, const struct entry *to)
+{
+	bool differs = from->kind == ENTRY_FILE &&
+		       from->mtime != MTIME_UNKNOWN &&
+		       to->mtime != MTIME_UNKNOWN && !r->opts.size_only &&
+		       !r->opts.checksum &&
+		       !times_equal(r, from->mtime, to->mtime);
+
+	if (!differs || !be_can(r->dst, BE_TOUCH))
+		run_did(r, ACTION_SKIP, dst, from->size, NULL);
+	else if (!r->opts.dry_run &&
+		 be_touch(r->dst, op, dst, from->mtime) < 0)
+		run_failed(r, op, dst);
+	else
+		run_did(r, ACTION_META, dst, from->size, "time differs");
+}
+
 void match_meta(struct sync_run *r, struct op *op, const char *src,
 		const char *dst, const struct entry *from,
 		const struct entry *to)
@@ -60,7 +79,11 @@ void match_meta(struct sync_run *r, struct op *op, const char *src,
 	const char *why = meta_differs(r, from, to);
 	struct xattrs x, y, *set = NULL;
 
-	if (r->metadata && be_can(r->src, BE_XATTRS) &&
+	if (!r->metadata) {
+		match_time(r, op, dst, from, to);
+		return;
+	}
+	if (be_can(r->src, BE_XATTRS) &&
 	    be_can(r->dst, BE_XATTRS) && !marks_cover(r, from, to)) {
 		if (be_get_xattrs(r->src, op, src, &x) < 0 ||
 		    be_get_xattrs(r->dst, op, dst, &y) < 0) {

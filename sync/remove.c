@@ -45,9 +45,10 @@ static void remove_dir(struct sync_run *r, struct op *op, const char *path)
 {
 	int rc = r->opts.dry_run ? 0 : be_rmdir(r->dst, op, path);
 
-	/* What the filters leave alone, or a file that failed, is in it. */
+	/* What was left alone, or failed, is in it. */
 	if (rc < 0 && op->err.kind == ERR_NOT_EMPTY &&
-	    (r->filtered || r->opts.suffix || atomic_load(&r->stats->failed)))
+	    (r->filtered || r->opts.max_depth >= 0 || r->opts.suffix ||
+	     atomic_load(&r->stats->failed)))
 		return;
 	if (rc < 0 && op->err.kind != ERR_NO_DIR)
 		run_failed(r, op, path);

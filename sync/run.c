@@ -198,6 +198,7 @@ void sync_free(struct sync_run *r)
 {
 	if (!r)
 		return;
+	walk_free(r->walk);
 	links_free(&r->links);
 	spool_free(&r->extra_links);
 	spool_free(&r->removals);
