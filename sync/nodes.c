@@ -79,6 +79,10 @@ void match_meta(struct sync_run *r, struct op *op, const char *src,
 	const char *why = meta_differs(r, from, to);
 	struct xattrs x, y, *set = NULL;
 
+	if (r->opts.immutable) {
+		run_did(r, ACTION_SKIP, dst, from->size, NULL);
+		return;
+	}
 	if (!r->metadata) {
 		match_time(r, op, dst, from, to);
 		return;

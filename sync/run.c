@@ -146,14 +146,14 @@ int run_check(struct sync_run *r, struct op *op)
 	return 0;
 }
 
-/* What two mtimes may differ by when neither side can store them better. */
+/* Two mtimes that differ by less than this are one. */
 static int64_t window_of(const struct sync_run *r)
 {
-	int64_t w = r->src->mtime_step;
+	int64_t w = r->opts.modify_window;
 
-	if (r->opts.modify_window >= 0)
-		return r->opts.modify_window + 1;
-	return w > r->dst->mtime_step ? w : r->dst->mtime_step;
+	if (w < r->src->mtime_step)
+		w = r->src->mtime_step;
+	return w < r->dst->mtime_step ? r->dst->mtime_step : w;
 }
 
 struct sync_run *sync_new(struct backend *src, struct backend *dst,
