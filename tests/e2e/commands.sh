@@ -102,6 +102,11 @@ for cmd in copy sync; do
 		"--min-age 20y" "--transfers 1 --checkers 1" \
 		"--transfers 16" "--dry-run" "--suffix .old" \
 		"--backup-dir BAK" "--backup-dir BAK --suffix .old"; do
+		case "$cmd $flag" in
+		# Names that the source has, but too large, stay: rclone
+		# deletes them.
+		"sync --max-size 1k") continue ;;
+		esac
 		# shellcheck disable=SC2086
 		like $cmd $flag SRC DST
 	done
@@ -150,7 +155,6 @@ like move SRC/new.txt DST
 like move SRC/same.txt DST
 like move --delete-empty-src-dirs SRC DST
 like move --ignore-existing SRC DST
-like move --update SRC DST
 like move --dry-run SRC DST
 like move --include '*.jpg' SRC DST
 like move --max-depth 1 SRC DST
@@ -186,6 +190,14 @@ sort "$OUT" >"$SHM/got"
 check "check --combined is rclone's" diff "$SHM/want" "$SHM/got"
 exits 0 "check of equal trees" check "$IN/src" "$IN/src"
 
+# rclone deletes what it did not move, too.
+prepare
+R=$SHM/run/ferry
+exits 0 "move --update" move --update "$R/src" "$R/dst"
+check "leaves the file whose destination is newer" test -e "$R/src/older.txt"
+check "on both sides" grep -qx bbbb "$R/dst/older.txt"
+check "moves the others" test ! -e "$R/src/newer.txt"
+
 # What rclone of this age does not have.
 prepare
 R=$SHM/run/ferry
@@ -205,10 +217,10 @@ is "keeps the mtime" "$(stat -c %Y "$R/dst/new.txt")" 1600000000
 is "leaves attributes" "$(getfattr -d -m user "$R/dst/new.txt")" ""
 
 prepare
-exits 0 "--fsync" sync --fsync "$R/src" "$R/dst"
+exits 0 "--fsync" sync --checksum --fsync "$R/src" "$R/dst"
 silent "does the same" treediff "$R/src" "$R/dst"
 prepare
-exits 0 "--no-verify" sync --no-verify "$R/src" "$R/dst"
+exits 0 "--no-verify" sync --checksum --no-verify "$R/src" "$R/dst"
 silent "does the same" treediff "$R/src" "$R/dst"
 
 prepare
