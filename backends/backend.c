@@ -308,6 +308,32 @@ int be_purge(struct backend *be, struct op *op, const char *dir)
 	return 0;
 }
 
+/*
+ * After the n-th try to write failed: whether an earlier one had arrived, and
+ * only its answer was lost.  What stands there then is not what the caller
+ * saw, but just what was to be written.
+ */
+static bool arrived(struct backend *be, struct op *op, unsigned n,
+		    const char *path, const struct entry *want,
+		    struct entry *out)
+{
+	struct err why = op->err;
+	struct entry now;
+
+	if (n < 2 || !want || want->mtime == MTIME_UNKNOWN ||
+	    (why.kind != ERR_EXISTS && why.kind != ERR_CONFLICT))
+		return false;
+	if (be->ops->stat(be, op, path, &now) < 0 ||
+	    now.kind != want->kind || now.size != want->size ||
+	    now.mtime / be->mtime_step != want->mtime / be->mtime_step) {
+		op->err = why;
+		return false;
+	}
+	if (out)
+		*out = now;
+	return true;
+}
+
 int be_copy(struct backend *be, struct op *op, struct backend *from,
 	    const char *src, const struct entry *seen, const char *dst,
 	    const struct put_opt *opt, struct entry *out)
@@ -315,9 +341,12 @@ int be_copy(struct backend *be, struct op *op, struct backend *from,
 	if (enter(be, op, dst, BE_COPY) < 0)
 		return -1;
 	for (unsigned n = 1;
-	     be->ops->copy(be, op, from, src, seen, dst, opt, out) < 0; n++)
+	     be->ops->copy(be, op, from, src, seen, dst, opt, out) < 0; n++) {
+		if (arrived(be, op, n, dst, seen, out))
+			return 0;
 		if (!again(be, op, n))
 			return fail(from, op, "copy", src);
+	}
 	return 0;
 }
 
@@ -328,9 +357,18 @@ int be_move(struct backend *be, struct op *op, struct backend *from,
 	if (enter(be, op, dst, BE_MOVE) < 0)
 		return -1;
 	for (unsigned n = 1;
-	     be->ops->move(be, op, from, src, seen, dst, opt, out) < 0; n++)
+	     be->ops->move(be, op, from, src, seen, dst, opt, out) < 0; n++) {
+		struct err why = op->err;
+
+		/* The source is gone if an earlier try had arrived. */
+		if (n > 1 && why.kind == ERR_NOT_FOUND)
+			op->err.kind = ERR_EXISTS;
+		if (arrived(be, op, n, dst, seen, out))
+			return 0;
+		op->err = why;
 		if (!again(be, op, n))
 			return fail(from, op, "move", src);
+	}
 	return 0;
 }
 
@@ -446,8 +484,9 @@ int be_strays(struct backend *be, struct op *op, unsigned *removed)
 {
 	if (enter(be, op, "", BE_STRAYS) < 0)
 		return -1;
-	if (be->ops->strays(be, op, removed) < 0)
-		return fail(be, op, "tidy", "");
+	for (unsigned n = 1; be->ops->strays(be, op, removed) < 0; n++)
+		if (!again(be, op, n))
+			return fail(be, op, "tidy", "");
 	return 0;
 }
 

@@ -172,6 +172,7 @@ static int phases(struct sync_run *r, struct op *op)
 	if (moves && r->opts.delete_empty_src_dirs &&
 	    remove_empty_dirs(r, op) < 0)
 		return -1;
+	tidy(r, op);
 	return folders_finish(r, op);
 }
 
@@ -208,8 +209,6 @@ int sync_tree(struct sync_run *r, struct op *op)
 		return -1;
 	marks_read(r, op);
 	rc = phases(r, op);
-	if (rc == 0)
-		tidy(r, op);
 	rc = result(r, op, rc);
 	if (rc == 0)
 		marks_write(r, op);

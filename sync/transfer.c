@@ -89,8 +89,8 @@ static int put_from(struct sync_run *r, struct op *op, const struct item *it,
 	return rc;
 }
 
-/* From any service to one that is written like a file. */
-static int get_into(struct sync_run *r, struct op *op, const struct item *it,
+/* From any service to one that is written like a file: one try. */
+static int get_once(struct sync_run *r, struct op *op, const struct item *it,
 		    const struct put_opt *opt)
 {
 	struct get_opt get = { .len = -1, .tag = it->from.tag };
@@ -103,6 +103,28 @@ static int get_into(struct sync_run *r, struct op *op, const struct item *it,
 	if (be_close_writer(r->dst, op, sink, rc == 0, NULL) < 0)
 		rc = -1;
 	return rc;
+}
+
+/*
+ * be_get() goes on where it broke off, if the service says that the file is
+ * still the same; where it cannot say so, the file is begun again.
+ */
+static int get_into(struct sync_run *r, struct op *op, const struct item *it,
+		    const struct put_opt *opt)
+{
+	for (unsigned n = 1; get_once(r, op, it, opt) < 0; n++) {
+		struct err why = op->err;
+
+		if (!err_info(why.kind)->retry || n >= r->src->tries)
+			return -1;
+		if (op_sleep(op, 100u << n) < 0) {
+			op->err = why;
+			op->err.kind = ERR_CANCELED;
+			return -1;
+		}
+		atomic_fetch_add(&r->src->retries, 1);
+	}
+	return 0;
 }
 
 /* Between two services that are neither: by way of a temporary file. */

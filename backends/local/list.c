@@ -264,10 +264,22 @@ int local_sweep(struct local *l, struct op *op, const char *dir,
 {
 	struct sweep s = { .l = l };
 	int fd = open_to_list(l, op, dir), rc;
+	struct stat before;
 
 	if (fd < 0)
 		return -1;
+	if (fstat(fd, &before) < 0) {
+		close(fd);
+		return err_sys(&op->err, "stat");
+	}
 	rc = each_name(op, fd, sweep_name, &s);
+	/* The folder shall look as if they had never been there. */
+	if (s.removed) {
+		struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+					     before.st_mtim };
+
+		(void)!futimens(fd, times);
+	}
 	close(fd);
 	*removed += s.removed;
 	return rc;
