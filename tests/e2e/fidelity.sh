@@ -22,7 +22,7 @@ same() { "${as[@]}" /usr/bin/python3 "$BIN/treediff.py" "$1" "$2"; }
 work_done() {
 	local key
 	for key in copied updated deleted dirs_made dirs_removed links \
-		hardlinks meta failed; do
+		hardlinks metadata failed; do
 		printf '%s ' "$(field $key)"
 	done
 }
