@@ -240,8 +240,8 @@ int be_put(struct backend *be, struct op *op, const char *path,
 	   struct source *src, const struct put_opt *opt, struct entry *out)
 {
 	bool sized = src->size >= 0 || be_can(be, BE_PUT_STREAM);
-	bool hashed = opt->hash.have & 1u << HASH_MD5 ||
-		      !be_can(be, BE_PUT_MD5);
+	bool hashed =
+		opt->hash.have & 1u << HASH_MD5 || !be_can(be, BE_PUT_MD5);
 	struct put_opt with_hash = *opt;
 	struct source *spooled;
 	int rc;
@@ -323,8 +323,8 @@ static bool arrived(struct backend *be, struct op *op, unsigned n,
 	if (n < 2 || !want || want->mtime == MTIME_UNKNOWN ||
 	    (why.kind != ERR_EXISTS && why.kind != ERR_CONFLICT))
 		return false;
-	if (be->ops->stat(be, op, path, &now) < 0 ||
-	    now.kind != want->kind || now.size != want->size ||
+	if (be->ops->stat(be, op, path, &now) < 0 || now.kind != want->kind ||
+	    now.size != want->size ||
 	    now.mtime / be->mtime_step != want->mtime / be->mtime_step) {
 		op->err = why;
 		return false;
@@ -495,8 +495,8 @@ int be_open_reader(struct backend *be, struct op *op, const char *path,
 {
 	if (enter(be, op, path, BE_READER) < 0)
 		return -1;
-	for (unsigned n = 1;
-	     be->ops->open_reader(be, op, path, seen, out) < 0; n++)
+	for (unsigned n = 1; be->ops->open_reader(be, op, path, seen, out) < 0;
+	     n++)
 		if (!again(be, op, n))
 			return fail(be, op, "open", path);
 	return 0;

@@ -262,7 +262,8 @@ struct backend {
 	unsigned max_calls; /* calls at once; 0 for no limit */
 	unsigned tries;     /* of a call that fails with a retryable kind */
 	_Atomic int64_t retries; /* how often a call was tried again */
-	_Atomic int64_t lost_xattrs; /* entries whose attributes it cannot keep */
+	_Atomic int64_t
+		lost_xattrs; /* entries whose attributes it cannot keep */
 
 	/*
 	 * Names this root, the same for each way of writing it, different for

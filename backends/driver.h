@@ -10,9 +10,9 @@
  */
 enum option_type {
 	OPTION_STR,
-	OPTION_BOOL,	/* true/false, yes/no, 1/0 */
-	OPTION_INT,	/* fits int64_t */
-	OPTION_SIZE,	/* bytes with a suffix: 10M */
+	OPTION_BOOL,    /* true/false, yes/no, 1/0 */
+	OPTION_INT,     /* fits int64_t */
+	OPTION_SIZE,    /* bytes with a suffix: 10M */
 	OPTION_DURATION /* 1m30s, kept in ns */
 };
 
@@ -20,7 +20,7 @@ struct driver_option {
 	const char *name; /* "bearer_token"; NULL ends the table */
 	enum option_type type;
 	const char *fallback; /* its text when it is not given, or NULL */
-	bool secret;	      /* shown as *** */
+	bool secret;          /* shown as *** */
 	bool required;
 	const char *help;
 };

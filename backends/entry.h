@@ -20,9 +20,9 @@ struct posix_meta {
 	uint32_t mode; /* as st_mode, with the type's bits */
 	uint32_t uid, gid;
 	uint32_t nlink;
-	uint64_t rdev;	 /* of a device */
-	uint64_t dev, ino; /* equal for two names of one file */
-	int64_t ctime;	 /* ns */
+	uint64_t rdev;      /* of a device */
+	uint64_t dev, ino;  /* equal for two names of one file */
+	int64_t ctime;      /* ns */
 	const char *target; /* of a symbolic link, else NULL */
 };
 

@@ -19,17 +19,17 @@ struct listing_runs;
 /* LISTING_INIT is the empty one. */
 struct listing {
 	struct listing_runs *runs; /* on disk; NULL while all is in memory */
-	struct buf data;	   /* packed entries, one after the other */
+	struct buf data;           /* packed entries, one after the other */
 	struct listing_ref *refs;  /* one for each, in order once sorted */
 	size_t n, cap;
-	size_t at;	  /* the next one to read */
+	size_t at;        /* the next one to read */
 	const char *last; /* name of the last one that was read */
-	size_t total;	  /* entries added so far */
+	size_t total;     /* entries added so far */
 };
 
-#define LISTING_INIT              \
-	{                         \
-		.data = BUF_INIT  \
+#define LISTING_INIT             \
+	{                        \
+		.data = BUF_INIT \
 	}
 
 int listing_add(struct listing *l, struct op *op,

@@ -23,12 +23,12 @@ enum opt_type {
 
 struct opt {
 	enum opt_type type;
-	char letter;	  /* 'n' for -n, or 0 */
+	char letter;      /* 'n' for -n, or 0 */
 	const char *name; /* "dry-run" for --dry-run */
 	const char *arg;  /* its value in help, NULL if it takes none */
 	const char *help; /* lower case, no full stop */
-	size_t at;	  /* offsetof the value */
-	bool hidden;	  /* accepted, not shown */
+	size_t at;        /* offsetof the value */
+	bool hidden;      /* accepted, not shown */
 };
 
 #define OPT_AT(type_, letter_, name_, arg_, st, field, help_)             \
@@ -41,7 +41,7 @@ struct opt {
 struct opt_list {
 	struct opt_item {
 		const char *flag, *value;
-	} *at;
+	} * at;
 	size_t n;
 };
 
@@ -53,7 +53,7 @@ struct opt_group {
 };
 
 struct globals; /* globals.h: the flags that every command has */
-struct term;	/* term.h: standard error */
+struct term;    /* term.h: standard error */
 
 struct cmd_ctx {
 	struct op op;
@@ -73,16 +73,16 @@ struct cmd_example {
 
 /* One command: a file in cmd/ exports one of these and nothing else. */
 struct cmd {
-	const char *name;	/* "lsjson" */
-	const char *args;	/* "SOURCE DEST" */
-	const char *summary;	/* for the list of commands */
-	const char *about;	/* paragraphs for help and manual */
-	int min_args, max_args; /* max -1: any number */
+	const char *name;               /* "lsjson" */
+	const char *args;               /* "SOURCE DEST" */
+	const char *summary;            /* for the list of commands */
+	const char *about;              /* paragraphs for help and manual */
+	int min_args, max_args;         /* max -1: any number */
 	const struct opt_group *groups; /* ended by one without opts; or NULL */
 	size_t opts_size;
 	const void *defaults; /* the value of `opts` before parsing */
 	const struct cmd_example *examples; /* ended by one without line */
-	const struct cmd *const *subs; /* named "config create"; or NULL */
+	const struct cmd *const *subs;      /* named "config create"; or NULL */
 	bool hidden;
 
 	/* 0, or -1 with cx->op.err set, which main() prints and exits with. */
@@ -93,10 +93,10 @@ struct cmd {
 extern const struct cmd *const commands[];
 
 extern const struct cmd cmd_cat, cmd_check, cmd_completion, cmd_config,
-	cmd_copy, cmd_copyto, cmd_delete, cmd_deletefile, cmd_hashsum,
-	cmd_help, cmd_listremotes, cmd_ls, cmd_lsd, cmd_lsf, cmd_lsjson,
-	cmd_man, cmd_mkdir, cmd_move, cmd_moveto, cmd_purge, cmd_rmdir,
-	cmd_rmdirs, cmd_size, cmd_sync, cmd_touch, cmd_version;
+	cmd_copy, cmd_copyto, cmd_delete, cmd_deletefile, cmd_hashsum, cmd_help,
+	cmd_listremotes, cmd_ls, cmd_lsd, cmd_lsf, cmd_lsjson, cmd_man,
+	cmd_mkdir, cmd_move, cmd_moveto, cmd_purge, cmd_rmdir, cmd_rmdirs,
+	cmd_size, cmd_sync, cmd_touch, cmd_version;
 
 /* cmd/hashsum.c has three more names. */
 extern const struct cmd cmd_md5sum, cmd_sha1sum, cmd_sha256sum;

@@ -6,19 +6,19 @@
 
 /* The flags that every command has. */
 struct globals {
-	int verbose;	   /* -v, -vv */
-	bool quiet;	   /* -q: errors only */
-	bool json;	   /* results as JSON, one object a line */
-	bool progress;	   /* -P: also where stderr is no terminal */
+	int verbose;   /* -v, -vv */
+	bool quiet;    /* -q: errors only */
+	bool json;     /* results as JSON, one object a line */
+	bool progress; /* -P: also where stderr is no terminal */
 	bool no_progress;
-	int64_t stats;	   /* ns between two lines of statistics, 0 none */
+	int64_t stats; /* ns between two lines of statistics, 0 none */
 	const char *config, *state_dir, *cache_dir;
 	const char *log_file, *log_level;
 	const char *color; /* auto, never, always; NO_COLOR is respected */
 	int64_t bwlimit;   /* bytes a second, -1 none */
 	bool no_hash_memory;
-	bool help;	   /* -h: the command's help instead of the command */
-	bool version;	   /* --version: as the command */
+	bool help;    /* -h: the command's help instead of the command */
+	bool version; /* --version: as the command */
 };
 
 extern const struct opt global_opts[];

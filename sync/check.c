@@ -58,10 +58,9 @@ const char *check_result_name(enum check_result r)
 static void tell(struct check *c, enum check_result result, const char *path,
 		 const char *reason, const struct err *err)
 {
-	struct check_event e = { .result = result,
-				 .path = path,
-				 .reason = reason,
-				 .err = err };
+	struct check_event e = {
+		.result = result, .path = path, .reason = reason, .err = err
+	};
 
 	atomic_fetch_add(&c->stats->files[result], 1);
 	if (!c->report->event || (result == CHECK_SAME && !c->report->same))
@@ -252,8 +251,8 @@ static int compare_pair(struct visiting *v, struct op *op,
 		conclude(c, op, it);
 		return 0;
 	}
-	if (it->from.size != it->over.size &&
-	    it->from.size != SIZE_UNKNOWN && it->over.size != SIZE_UNKNOWN) {
+	if (it->from.size != it->over.size && it->from.size != SIZE_UNKNOWN &&
+	    it->over.size != SIZE_UNKNOWN) {
 		tell(c, CHECK_DIFFERS, it->dst, "size differs", NULL);
 		return 0;
 	}
@@ -363,13 +362,12 @@ static bool unreadable(struct visiting *v, struct op *op, struct backend *be,
 }
 
 static int visit_folder(void *arg, struct op *op, struct visit *visit,
-			const char *path, const struct entry *e,
-			unsigned flags, int depth)
+			const char *path, const struct entry *e, unsigned flags,
+			int depth)
 {
-	struct visiting v = { .c = arg,
-			      .visit = visit,
-			      .depth = depth,
-			      .path = BUF_INIT };
+	struct visiting v = {
+		.c = arg, .visit = visit, .depth = depth, .path = BUF_INIT
+	};
 	struct side a = { .list = LISTING_INIT }, b = { .list = LISTING_INIT };
 	int rc;
 
@@ -483,8 +481,7 @@ int check_file(struct backend *src, const char *src_name, struct backend *dst,
 		tell(&c, CHECK_MISSING_ON_DST, dst_name, NULL, NULL);
 	} else if (node_reason(&it)) {
 		tell(&c, CHECK_DIFFERS, dst_name, node_reason(&it), NULL);
-	} else if (it.from.kind == ENTRY_FILE &&
-		   it.from.size != it.over.size) {
+	} else if (it.from.kind == ENTRY_FILE && it.from.size != it.over.size) {
 		tell(&c, CHECK_DIFFERS, dst_name, "size differs", NULL);
 	} else if (it.from.kind == ENTRY_FILE && !opts->size_only) {
 		check_contents(&c, op, &it);

@@ -13,19 +13,19 @@ struct check_opts {
 	const struct filter *filter;
 	int max_depth; /* -1 no limit */
 	unsigned checkers;
-	bool one_way;	/* what only the destination has is no difference */
+	bool one_way;   /* what only the destination has is no difference */
 	bool size_only; /* do not read contents */
-	bool download;	/* compare bytes even where both know a hash */
-	bool metadata;	/* mode, owner, mtime, xattrs, link targets too */
+	bool download;  /* compare bytes even where both know a hash */
+	bool metadata;  /* mode, owner, mtime, xattrs, link targets too */
 	bool one_file_system;
 };
 
 enum check_result {
 	CHECK_SAME,
-	CHECK_DIFFERS,	      /* `reason` says in what */
+	CHECK_DIFFERS, /* `reason` says in what */
 	CHECK_MISSING_ON_DST,
 	CHECK_MISSING_ON_SRC,
-	CHECK_ERROR,	      /* could not be read; `err` says why */
+	CHECK_ERROR, /* could not be read; `err` says why */
 	CHECK_RESULTS
 };
 

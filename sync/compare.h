@@ -5,10 +5,10 @@
 
 enum verdict {
 	VERDICT_SAME,
-	VERDICT_COPY,	 /* the content differs for certain */
+	VERDICT_COPY,    /* the content differs for certain */
 	VERDICT_COMPARE, /* the times differ: the contents will tell */
-	VERDICT_HASH,	 /* --checksum: the hashes will tell */
-	VERDICT_LEAVE	 /* told to leave what is there */
+	VERDICT_HASH,    /* --checksum: the hashes will tell */
+	VERDICT_LEAVE    /* told to leave what is there */
 };
 
 /* Whether two known mtimes are the same to what both sides can store. */

@@ -8,12 +8,12 @@
 
 struct rule {
 	bool include;
-	bool dir_only;		 /* written with a '/' at its end */
-	char *text;		 /* as given, for filter_describe() */
+	bool dir_only;           /* written with a '/' at its end */
+	char *text;              /* as given, for filter_describe() */
 	struct pattern *pattern; /* of files */
-	struct pattern *dir;	 /* fits a directory that it covers whole */
-	char *within;		 /* an anchored rule's fixed first folders */
-	bool anywhere;		 /* may fit at any depth and place */
+	struct pattern *dir;     /* fits a directory that it covers whole */
+	char *within;            /* an anchored rule's fixed first folders */
+	bool anywhere;           /* may fit at any depth and place */
 };
 
 VEC(rules, struct rule);
@@ -167,9 +167,8 @@ void filter_describe(const struct filter *f, struct buf *out)
 	if (!f)
 		return;
 	buf_addf(out, "%d %d %lld %lld %lld %lld\n", f->ignore_case,
-		 f->has_include, (long long)f->min_size,
-		 (long long)f->max_size, (long long)f->not_before,
-		 (long long)f->not_after);
+		 f->has_include, (long long)f->min_size, (long long)f->max_size,
+		 (long long)f->not_before, (long long)f->not_after);
 	for (size_t i = 0; i < f->rules.n; i++)
 		buf_addf(out, "%c %s\n", f->rules.at[i].include ? '+' : '-',
 			 f->rules.at[i].text);

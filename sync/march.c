@@ -15,6 +15,7 @@ enum {
 	ON_DST = 2,
 	FINISH = 4, /* new, or its metadata differs */
 	ATTRS = 8,  /* the extended attributes, too */
+	SHUT = 16,  /* we may not change what is in it, as things are */
 	DEPTH_SHIFT = 8
 };
 
@@ -26,8 +27,33 @@ struct march {
 	int depth;
 	struct batch *batch;
 	struct buf path; /* of the entry at hand */
-	bool changed;	 /* the folder's own mtime will change */
+	bool changed;    /* the folder's own mtime will change */
+	bool shut;       /* it must be opened before */
 };
+
+/* Let the owner, who is not root, into a folder until it is finished. */
+static void open_folder(struct sync_run *r, struct op *op, const char *path)
+{
+	struct posix_meta meta;
+	struct entry now;
+
+	/* If that fails, so does what needs it, and says so. */
+	if (r->opts.dry_run || be_stat(r->dst, op, path, &now) < 0 ||
+	    !now.posix)
+		return;
+	meta = *now.posix;
+	meta.mode |= 0700;
+	now.posix = &meta;
+	(void)!be_set_meta(r->dst, op, path, &now, NULL);
+}
+
+static void will_change(struct march *m, struct op *op)
+{
+	m->changed = true;
+	if (m->shut)
+		open_folder(m->r, op, m->dir);
+	m->shut = false;
+}
 
 static bool goes_deeper(const struct march *m)
 {
@@ -127,7 +153,7 @@ static void queue(struct march *m, struct op *op, unsigned flags,
 		it.over = *over;
 		it.flags |= ITEM_OVER;
 	}
-	m->changed |= !(flags & (ITEM_COMPARE | ITEM_HASH)) || over;
+	will_change(m, op);
 	(void)!batch_add(m->r, op, &m->batch, &it); /* else it has stopped */
 }
 
@@ -139,20 +165,20 @@ static void only_on_src(struct march *m, struct op *op,
 
 	switch (from->kind) {
 	case ENTRY_FILE:
-		m->changed = true;
+		will_change(m, op);
 		if (!link_met(r, op, m->path.data, from))
 			queue(m, op, 0, from, NULL, "new");
 		return;
 	case ENTRY_LINK:
 	case ENTRY_SPECIAL:
-		m->changed = true;
+		will_change(m, op);
 		put_node(r, op, m->path.data, m->path.data, from, NULL);
 		return;
 	case ENTRY_DIR: break;
 	}
 	if (!goes_deeper(m))
 		return;
-	m->changed = true;
+	will_change(m, op);
 	if (move_folder(m, op))
 		return;
 	if (make_folder(r, op, m->path.data, from) && !other_disk(r, from))
@@ -164,8 +190,6 @@ static void two_folders(struct march *m, struct op *op,
 {
 	struct sync_run *r = m->r;
 	unsigned flags = ON_SRC | ON_DST;
-	struct posix_meta meta;
-	struct entry open;
 	struct xattrs x, y;
 
 	if (!goes_deeper(m))
@@ -180,15 +204,13 @@ static void two_folders(struct march *m, struct op *op,
 		else if (!xattrs_equal(&x, &y))
 			flags |= FINISH | ATTRS;
 	}
-	/* Who is not root must be let in before he can change what is in it. */
-	if (r->metadata && !be_can(r->dst, BE_OWNER) && to->posix &&
-	    (to->posix->mode & 0700) != 0700 && !r->opts.dry_run) {
-		open = *to;
-		meta = *to->posix;
-		meta.mode |= 0700;
-		open.posix = &meta;
-		if (be_set_meta(r->dst, op, m->path.data, &open, NULL) == 0)
+	if (r->metadata && !be_can(r->dst, BE_OWNER) && to->posix) {
+		if ((to->posix->mode & 0500) != 0500) {
+			open_folder(r, op, m->path.data);
 			flags |= FINISH;
+		} else if (!(to->posix->mode & 0200)) {
+			flags |= SHUT;
+		}
 	}
 	if (other_disk(r, from))
 		return;
@@ -202,14 +224,12 @@ static void two_files(struct march *m, struct op *op, const struct entry *from,
 	const char *why;
 
 	if (link_met(r, op, m->path.data, from)) {
-		m->changed = true;
+		will_change(m, op);
 		return;
 	}
 	switch (compare_files(r, from, to, &why)) {
 	case VERDICT_COPY: queue(m, op, 0, from, to, why); return;
-	case VERDICT_COMPARE:
-		queue(m, op, ITEM_COMPARE, from, to, why);
-		return;
+	case VERDICT_COMPARE: queue(m, op, ITEM_COMPARE, from, to, why); return;
 	case VERDICT_HASH: queue(m, op, ITEM_HASH, from, to, why); return;
 	case VERDICT_LEAVE:
 		run_did(r, ACTION_SKIP, m->path.data, from->size, why);
@@ -253,7 +273,7 @@ static void folder_in_the_way(struct march *m, struct op *op,
 		run_failed(r, op, m->path.data);
 		return;
 	}
-	m->changed = true;
+	will_change(m, op);
 	if (to->kind == ENTRY_DIR)
 		walk_add(m->visit, to, ON_DST);
 	come_late(m, op, from);
@@ -276,7 +296,7 @@ static void on_both(struct march *m, struct op *op, const struct entry *from,
 		run_did(r, ACTION_SKIP, m->path.data, 0, "it exists");
 	} else if (from->kind != to->kind || !r->metadata ||
 		   !nodes_equal(from, to)) {
-		m->changed = true;
+		will_change(m, op);
 		put_node(r, op, m->path.data, m->path.data, from, to);
 	} else {
 		match_meta(r, op, m->path.data, m->path.data, from, to);
@@ -307,7 +327,7 @@ static void only_on_dst(struct march *m, struct op *op, const struct entry *to)
 		run_failed(r, op, m->path.data);
 		return;
 	}
-	m->changed = true;
+	will_change(m, op);
 	if (to->kind == ENTRY_DIR)
 		walk_add(m->visit, to, ON_DST);
 }
@@ -457,14 +477,15 @@ static void finish_later(struct march *m, struct op *op, const struct entry *e,
 }
 
 static int visit_folder(void *arg, struct op *op, struct visit *v,
-			const char *path, const struct entry *e,
-			unsigned flags, int depth)
+			const char *path, const struct entry *e, unsigned flags,
+			int depth)
 {
 	struct march m = { .r = arg,
 			   .visit = v,
 			   .dir = path,
 			   .depth = depth + (int)(flags >> DEPTH_SHIFT),
-			   .path = BUF_INIT };
+			   .path = BUF_INIT,
+			   .shut = flags & SHUT };
 	struct side src = { .list = LISTING_INIT };
 	struct side dst = { .list = LISTING_INIT };
 	int rc = -1;
@@ -502,7 +523,8 @@ static int march(struct sync_run *r, struct op *op)
 int march_tree(struct sync_run *r, struct op *op)
 {
 	r->walk = walk_new(visit_folder, r);
-	walk_begin(r->walk, "", ON_SRC | ON_DST | FINISH | ATTRS);
+	walk_begin(r->walk, "",
+		   ON_SRC | FINISH | ATTRS | (r->new_root ? 0u : ON_DST));
 	return march(r, op);
 }
 
@@ -510,10 +532,9 @@ static void begin_late(struct sync_run *r, struct op *op, int depth,
 		       const char *path, const struct entry *from)
 {
 	struct batch *batch = NULL;
-	struct item it = { .src = path,
-			   .dst = path,
-			   .from = *from,
-			   .reason = "new" };
+	struct item it = {
+		.src = path, .dst = path, .from = *from, .reason = "new"
+	};
 
 	if (from->kind == ENTRY_DIR) {
 		if (make_folder(r, op, path, from) && !other_disk(r, from))

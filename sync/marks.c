@@ -82,7 +82,6 @@ void marks_write(struct sync_run *r, struct op *op)
 bool marks_cover(const struct sync_run *r, const struct entry *from,
 		 const struct entry *to)
 {
-	return from->posix && to->posix &&
-	       from->posix->ctime < r->src_marked &&
+	return from->posix && to->posix && from->posix->ctime < r->src_marked &&
 	       to->posix->ctime < r->dst_marked;
 }

@@ -57,16 +57,14 @@ void put_node(struct sync_run *r, struct op *op, const char *src,
 static void match_time(struct sync_run *r, struct op *op, const char *dst,
 		       const struct entry *from, const struct entry *to)
 {
-	bool differs = from->kind == ENTRY_FILE &&
-		       from->mtime != MTIME_UNKNOWN &&
-		       to->mtime != MTIME_UNKNOWN && !r->opts.size_only &&
-		       !r->opts.checksum &&
-		       !times_equal(r, from->mtime, to->mtime);
+	bool differs =
+		from->kind == ENTRY_FILE && from->mtime != MTIME_UNKNOWN &&
+		to->mtime != MTIME_UNKNOWN && !r->opts.size_only &&
+		!r->opts.checksum && !times_equal(r, from->mtime, to->mtime);
 
 	if (!differs || !be_can(r->dst, BE_TOUCH))
 		run_did(r, ACTION_SKIP, dst, from->size, NULL);
-	else if (!r->opts.dry_run &&
-		 be_touch(r->dst, op, dst, from->mtime) < 0)
+	else if (!r->opts.dry_run && be_touch(r->dst, op, dst, from->mtime) < 0)
 		run_failed(r, op, dst);
 	else
 		run_did(r, ACTION_META, dst, from->size, "time differs");
@@ -87,8 +85,8 @@ void match_meta(struct sync_run *r, struct op *op, const char *src,
 		match_time(r, op, dst, from, to);
 		return;
 	}
-	if (be_can(r->src, BE_XATTRS) &&
-	    be_can(r->dst, BE_XATTRS) && !marks_cover(r, from, to)) {
+	if (be_can(r->src, BE_XATTRS) && be_can(r->dst, BE_XATTRS) &&
+	    !marks_cover(r, from, to)) {
 		if (be_get_xattrs(r->src, op, src, &x) < 0 ||
 		    be_get_xattrs(r->dst, op, dst, &y) < 0) {
 			run_failed(r, op, dst);

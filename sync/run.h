@@ -30,10 +30,11 @@ struct sync_run {
 	struct sync_report report;
 	struct hash_memory *memory;
 
-	bool metadata;	  /* both sides have it and it is wanted */
-	bool copies;	  /* the destination can copy from the source */
+	bool metadata; /* both sides have it and it is wanted */
+	bool copies;   /* the destination can copy from the source */
 	bool filtered;
-	int64_t window;	  /* ns: two mtimes that differ by less are equal */
+	bool new_root;    /* the destination was not there */
+	int64_t window;   /* ns: two mtimes that differ by less are equal */
 	int64_t deadline; /* monotonic ns, 0 none */
 	uint64_t src_dev; /* +1, for --one-file-system; else 0 */
 	struct posix_meta src_root, dst_root; /* ino 0: not known */
@@ -50,8 +51,8 @@ struct sync_run {
 	struct flight_slot *slots;
 	struct err fatal; /* why the run was stopped; the first one */
 	atomic_bool stopped;
-	atomic_bool incomplete; /* a listing failed */
-	_Atomic int64_t to_delete; /* files at the destination */
+	atomic_bool incomplete;      /* a listing failed */
+	_Atomic int64_t to_delete;   /* files at the destination */
 	pthread_mutex_t report_lock; /* one event at a time */
 
 	struct pool *transfers;
@@ -59,22 +60,22 @@ struct sync_run {
 	struct walk *walk;
 	struct links links;
 	struct spool extra_links; /* links.c */
-	struct spool removals;	  /* remove.c */
-	struct spool late;	  /* march.c: paths to march again */
-	struct spool folders;	  /* remove.c: to be finished */
-	struct spool moved;	  /* remove.c: source files to delete */
+	struct spool removals;    /* remove.c */
+	struct spool late;        /* march.c: paths to march again */
+	struct spool folders;     /* remove.c: to be finished */
+	struct spool moved;       /* remove.c: source files to delete */
 };
 
 /* What is to be done with one file. */
 enum item_flags {
-	ITEM_OVER = 1,	   /* the destination has something there */
-	ITEM_COMPARE = 2,  /* first see whether the content is the same */
-	ITEM_HASH = 4	   /* and that by hash (--checksum) */
+	ITEM_OVER = 1,    /* the destination has something there */
+	ITEM_COMPARE = 2, /* first see whether the content is the same */
+	ITEM_HASH = 4     /* and that by hash (--checksum) */
 };
 
 struct item {
 	unsigned flags;
-	const char *src, *dst; /* paths */
+	const char *src, *dst;   /* paths */
 	struct entry from, over; /* `over` with ITEM_OVER */
 	const char *reason;
 };

@@ -54,7 +54,7 @@ static int check_apart(struct sync_run *r, struct op *op)
 	return 0;
 }
 
-static int look_at_roots(struct sync_run *r, struct op *op)
+static int look_at_src(struct sync_run *r, struct op *op)
 {
 	struct entry e;
 
@@ -71,17 +71,32 @@ static int look_at_roots(struct sync_run *r, struct op *op)
 		if (r->opts.one_file_system)
 			r->src_dev = e.posix->dev + 1;
 	}
-	if (!r->opts.dry_run && be_mkdir(r->dst, op, "") < 0)
+	return 0;
+}
+
+/* The destination's root is made if need be. */
+static int look_at_dst(struct sync_run *r, struct op *op)
+{
+	struct entry e;
+	int rc = be_stat(r->dst, op, "", &e);
+
+	if (rc < 0 && op->err.kind != ERR_NOT_FOUND &&
+	    op->err.kind != ERR_NO_DIR)
 		return -1;
-	if (be_stat(r->dst, op, "", &e) == 0) {
-		if (e.kind != ENTRY_DIR)
-			return err_set(&op->err, ERR_NOT_DIR,
-				       "\"%s\" is not a folder", r->dst->name);
-		if (e.posix)
-			r->dst_root = *e.posix;
-	} else if (op->err.kind != ERR_NOT_FOUND) {
-		return -1;
+	if (rc < 0) {
+		r->new_root = true;
+		if (r->opts.dry_run)
+			return 0;
+		if (be_mkdir(r->dst, op, "") < 0)
+			return -1;
+		if (be_stat(r->dst, op, "", &e) < 0)
+			return op->err.kind == ERR_NOT_FOUND ? 0 : -1;
 	}
+	if (e.kind != ENTRY_DIR)
+		return err_set(&op->err, ERR_NOT_DIR, "\"%s\" is not a folder",
+			       r->dst->name);
+	if (e.posix)
+		r->dst_root = *e.posix;
 	return 0;
 }
 
@@ -136,8 +151,7 @@ static int remove_empty_dirs(struct sync_run *r, struct op *op)
 	while (rc == 0 && (rc = spool_prev(&dirs, op, &path, &n)) > 0) {
 		rc = run_check(r, op);
 		if (rc == 0 && be_rmdir(r->src, op, path) < 0 &&
-		    op->err.kind != ERR_NOT_EMPTY &&
-		    op->err.kind != ERR_NO_DIR)
+		    op->err.kind != ERR_NOT_EMPTY && op->err.kind != ERR_NO_DIR)
 			run_failed(r, op, path);
 	}
 	spool_free(&dirs);
@@ -163,8 +177,8 @@ static int phases(struct sync_run *r, struct op *op)
 	if (with_transfers(r, op, march_tree) < 0 || links_make(r, op) < 0 ||
 	    remove_all(r, op) < 0)
 		return -1;
-	if (r->late.count && (atomic_load(&r->stats->failed) == 0 ||
-			      r->opts.ignore_errors) &&
+	if (r->late.count &&
+	    (atomic_load(&r->stats->failed) == 0 || r->opts.ignore_errors) &&
 	    with_transfers(r, op, march_late) < 0)
 		return -1;
 	if (moves && remove_sources(r, op) < 0)
@@ -181,8 +195,7 @@ static int result(struct sync_run *r, struct op *op, int rc)
 	int64_t failed = atomic_load(&r->stats->failed);
 	int64_t lost = atomic_load(&r->dst->lost_xattrs);
 
-	atomic_store(&r->stats->resumed,
-		     atomic_load(&r->stats->moved.resumed));
+	atomic_store(&r->stats->resumed, atomic_load(&r->stats->moved.resumed));
 	if (lost)
 		run_notice(r, "",
 			   "the destination cannot keep some extended "
@@ -205,7 +218,8 @@ int sync_tree(struct sync_run *r, struct op *op)
 {
 	int rc;
 
-	if (check_apart(r, op) < 0 || look_at_roots(r, op) < 0)
+	if (check_apart(r, op) < 0 || look_at_src(r, op) < 0 ||
+	    look_at_dst(r, op) < 0)
 		return -1;
 	marks_read(r, op);
 	rc = phases(r, op);

@@ -23,31 +23,31 @@ enum sync_mode {
 struct sync_opts {
 	enum sync_mode mode;
 	const struct filter *filter; /* or NULL */
-	int max_depth;		     /* -1 no limit */
+	int max_depth;               /* -1 no limit */
 	unsigned checkers, transfers;
 	unsigned threads; /* for one large file; 0: as fits the machine */
 
 	bool dry_run;
-	bool checksum;	      /* compare size and hash */
-	bool size_only;	      /* compare size alone */
-	bool ignore_times;    /* copy all, compare nothing */
-	bool ignore_size;     /* compare mtime or hash alone */
-	bool ignore_existing; /* whatever is there stays as it is */
-	bool update;	      /* what is newer at the destination stays */
-	bool immutable;	      /* a file that would change is an error */
+	bool checksum;         /* compare size and hash */
+	bool size_only;        /* compare size alone */
+	bool ignore_times;     /* copy all, compare nothing */
+	bool ignore_size;      /* compare mtime or hash alone */
+	bool ignore_existing;  /* whatever is there stays as it is */
+	bool update;           /* what is newer at the destination stays */
+	bool immutable;        /* a file that would change is an error */
 	int64_t modify_window; /* ns; -1: what both sides can store */
 
-	bool metadata;	      /* mode, owner, xattrs, links, folder times */
+	bool metadata; /* mode, owner, xattrs, links, folder times */
 	bool inplace;
-	bool durable;	      /* --fsync */
+	bool durable; /* --fsync */
 	bool no_verify;
 	bool one_file_system;
 	bool delete_excluded;
 	bool delete_empty_src_dirs; /* after a move */
-	bool force;		    /* an empty source may empty the destination */
-	int64_t max_delete;	    /* files; -1 no limit */
-	int64_t max_transfer;	    /* bytes; -1 no limit */
-	int64_t max_duration;	    /* ns; -1 no limit */
+	bool force;           /* an empty source may empty the destination */
+	int64_t max_delete;   /* files; -1 no limit */
+	int64_t max_transfer; /* bytes; -1 no limit */
+	int64_t max_duration; /* ns; -1 no limit */
 
 	bool ignore_errors; /* delete even if something failed */
 
@@ -63,18 +63,18 @@ struct sync_opts {
 void sync_opts_init(struct sync_opts *o);
 
 enum sync_action {
-	ACTION_COPY,	 /* a file that was not there */
-	ACTION_UPDATE,	 /* a file that was there */
+	ACTION_COPY,   /* a file that was not there */
+	ACTION_UPDATE, /* a file that was there */
 	ACTION_MKDIR,
-	ACTION_LINK,	 /* a symbolic link or special file made */
+	ACTION_LINK, /* a symbolic link or special file made */
 	ACTION_HARDLINK,
-	ACTION_META,	 /* mode, owner, times or attributes set */
+	ACTION_META, /* mode, owner, times or attributes set */
 	ACTION_MOVE,
-	ACTION_DELETE,	 /* a file or link at the destination */
+	ACTION_DELETE, /* a file or link at the destination */
 	ACTION_RMDIR,
 	ACTION_DELETE_SOURCE, /* after a move */
-	ACTION_SKIP,	 /* the same already, or told to leave it */
-	ACTION_NOTICE,	 /* something that the user should know; err says it */
+	ACTION_SKIP,          /* the same already, or told to leave it */
+	ACTION_NOTICE, /* something that the user should know; err says it */
 	ACTION_FAIL,
 	ACTION_COUNT
 };
@@ -84,30 +84,30 @@ const char *sync_action_name(enum sync_action a);
 
 struct sync_event {
 	enum sync_action action;
-	const char *path;   /* relative to both roots */
-	int64_t size;	    /* bytes, of files */
-	const char *reason; /* "size differs", or NULL */
+	const char *path;      /* relative to both roots */
+	int64_t size;          /* bytes, of files */
+	const char *reason;    /* "size differs", or NULL */
 	const struct err *err; /* of ACTION_FAIL and ACTION_NOTICE */
-	bool dry_run;	    /* would be done */
+	bool dry_run;          /* would be done */
 };
 
 /* Counted while the run goes on; any thread may read them. */
 struct sync_stats {
-	struct acct moved;	 /* bytes that have been moved */
+	struct acct moved;           /* bytes that have been moved */
 	_Atomic int64_t files_found; /* to transfer, so far */
 	_Atomic int64_t bytes_found;
-	_Atomic int64_t files_done;  /* transferred */
-	_Atomic int64_t bytes_done;  /* of files that are transferred */
-	_Atomic int64_t checked;     /* entries compared and found equal */
-	_Atomic int64_t listed;	     /* entries seen at the source */
-	_Atomic int64_t deleted;     /* files and links */
+	_Atomic int64_t files_done; /* transferred */
+	_Atomic int64_t bytes_done; /* of files that are transferred */
+	_Atomic int64_t checked;    /* entries compared and found equal */
+	_Atomic int64_t listed;     /* entries seen at the source */
+	_Atomic int64_t deleted;    /* files and links */
 	_Atomic int64_t dirs_made, dirs_removed;
-	_Atomic int64_t links;	     /* symbolic, hard and special */
-	_Atomic int64_t meta;	     /* entries whose metadata alone was set */
-	_Atomic int64_t resumed;	     /* that a killed run had copied */
-	_Atomic int64_t strays;	     /* left-overs of killed runs removed */
+	_Atomic int64_t links;   /* symbolic, hard and special */
+	_Atomic int64_t meta;    /* entries whose metadata alone was set */
+	_Atomic int64_t resumed; /* that a killed run had copied */
+	_Atomic int64_t strays;  /* left-overs of killed runs removed */
 	_Atomic int64_t failed;
-	_Atomic bool walking;	     /* more may still be found */
+	_Atomic bool walking; /* more may still be found */
 };
 
 /*

@@ -314,9 +314,9 @@ static void do_item(struct sync_run *r, struct op *op, const struct item *it)
 	}
 	if (check_limit(r, op, it->from.size) < 0)
 		return;
-	did = r->opts.mode == SYNC_MOVE	   ? ACTION_MOVE
-	      : it->flags & ITEM_OVER ? ACTION_UPDATE
-				      : ACTION_COPY;
+	did = r->opts.mode == SYNC_MOVE ? ACTION_MOVE
+	      : it->flags & ITEM_OVER   ? ACTION_UPDATE
+					: ACTION_COPY;
 	if (!r->opts.dry_run && bring(r, op, it, &did) < 0) {
 		run_failed(r, op, it->dst);
 		return;

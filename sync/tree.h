@@ -7,7 +7,7 @@
 /* All entries below a directory. */
 struct tree_opt {
 	const struct filter *filter; /* or NULL */
-	int max_depth;		     /* 1: only `dir` itself; -1 no limit */
+	int max_depth;               /* 1: only `dir` itself; -1 no limit */
 	bool one_file_system;
 
 	/*

@@ -18,8 +18,8 @@ struct walk {
 	visit_fn *fn;
 	void *arg;
 	pthread_mutex_t lock; /* guards all that follows */
-	pthread_cond_t more; /* to visit, to run for another, or the end */
-	pthread_cond_t done; /* with an errand */
+	pthread_cond_t more;  /* to visit, to run for another, or the end */
+	pthread_cond_t done;  /* with an errand */
 	struct piece *top;
 	struct errand *errand; /* one that nobody has taken yet, or NULL */
 	unsigned visiting, idle;

@@ -203,8 +203,9 @@ static int keep_old(struct local *l, struct op *op, int dir, const char *name,
 	int rc;
 
 	if (opt->keep_in && !local_is(opt->keep_in))
-		return err_set(&op->err, ERR_UNSUPPORTED,
-			       "the old file cannot be kept on another service");
+		return err_set(
+			&op->err, ERR_UNSUPPORTED,
+			"the old file cannot be kept on another service");
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_sys(&op->err, "stat");
 	if (S_ISDIR(st.st_mode))

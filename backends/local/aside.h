@@ -19,7 +19,7 @@ struct aside {
 	struct dir *dir;
 	const char *name; /* in the path that it was opened with */
 	char temp[ASIDE_NAME];
-	int fd;	      /* -1: not open */
+	int fd;       /* -1: not open */
 	int64_t have; /* bytes that a killed run left in it, or 0 */
 	bool named;   /* the temporary name is still there */
 };
@@ -38,7 +38,8 @@ void aside_draw(struct local *l, char name[ASIDE_NAME]);
  * else NULL; `mode` as open() takes it.  Missing folders are made.
  */
 int aside_open(struct local *l, struct op *op, const char *path,
-	       const struct entry *becomes, mode_t mode, struct aside *out) MUST_CHECK;
+	       const struct entry *becomes, mode_t mode,
+	       struct aside *out) MUST_CHECK;
 
 /*
  * Give the written file (or link, or node) its name, as `opt` says of what was

@@ -16,7 +16,7 @@ enum { BLOCK = 256 * 1024, PARALLEL_MIN = 16 * 1024 * 1024, THREADS_MAX = 8 };
 struct blocks {
 	struct transfer *t;
 	pthread_mutex_t lock; /* guards all that follows */
-	int64_t next;	      /* the first byte nobody has taken */
+	int64_t next;         /* the first byte nobody has taken */
 	bool failed;
 	struct err err;
 };
@@ -223,11 +223,10 @@ int transfer_blocks(struct transfer *t, struct op *op)
 
 	pthread_mutex_init(&b.lock, NULL);
 	for (; n < want; n++) {
-		helpers[n] = (struct helper){ .b = &b,
-					      .op = op_begin(op->cancel) };
+		helpers[n] =
+			(struct helper){ .b = &b, .op = op_begin(op->cancel) };
 		helpers[n].op.acct = op->acct;
-		if (pthread_create(&helpers[n].thread, NULL, help,
-				   &helpers[n]))
+		if (pthread_create(&helpers[n].thread, NULL, help, &helpers[n]))
 			break; /* fewer will do */
 	}
 	run(&b, op);

@@ -20,8 +20,8 @@
 static bool clone_file(const struct transfer *t, const struct stat *from,
 		       const struct stat *to)
 {
-	uint64_t pair = ((uint64_t)from->st_dev << 32 ^ (uint64_t)to->st_dev) +
-			1;
+	uint64_t pair =
+		((uint64_t)from->st_dev << 32 ^ (uint64_t)to->st_dev) + 1;
 
 	if (t->size == 0 || atomic_load(&t->local->no_clone) == pair)
 		return false;

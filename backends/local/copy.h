@@ -10,10 +10,10 @@
 struct transfer {
 	struct local *local; /* of the destination */
 	int from, to;
-	int64_t size;	 /* of the source */
-	int64_t have;	 /* bytes that `to` holds already, perhaps right */
-	bool sparse;	 /* the source has holes; `to` gets them as well */
-	bool verify;	 /* read back what was written */
+	int64_t size; /* of the source */
+	int64_t have; /* bytes that `to` holds already, perhaps right */
+	bool sparse;  /* the source has holes; `to` gets them as well */
+	bool verify;  /* read back what was written */
 	unsigned threads;
 };
 

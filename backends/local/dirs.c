@@ -67,8 +67,8 @@ static int open_beneath(int at, const char *path, bool follow)
 /* Without openat2(): one component after the other. */
 static int open_by_steps(int at, const char *path, bool follow)
 {
-	int flags = O_PATH | O_DIRECTORY | O_CLOEXEC |
-		    (follow ? 0 : O_NOFOLLOW);
+	int flags =
+		O_PATH | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW);
 	char name[NAME_MAX + 1];
 	int fd = at;
 
@@ -136,10 +136,8 @@ static int open_long(int at, char *path, bool follow)
 static int dir_error(struct op *op)
 {
 	switch (errno) {
-	case ENOENT:
-		return err_set(&op->err, ERR_NO_DIR, "no such folder");
-	case ENOTDIR:
-		return err_set(&op->err, ERR_NOT_DIR, "not a folder");
+	case ENOENT: return err_set(&op->err, ERR_NO_DIR, "no such folder");
+	case ENOTDIR: return err_set(&op->err, ERR_NOT_DIR, "not a folder");
 	case ELOOP:
 		return err_set(&op->err, ERR_CONFLICT,
 			       "a symbolic link is in the place of a folder");
@@ -268,8 +266,8 @@ int dir_of_made(struct dirs *d, struct op *op, const char *path,
 		return 0;
 	if (op->err.kind != ERR_NO_DIR)
 		return -1;
-	if (dirs_make(d, op, path, *name > path ? (size_t)(*name - path - 1)
-						: 0) < 0)
+	if (dirs_make(d, op, path,
+		      *name > path ? (size_t)(*name - path - 1) : 0) < 0)
 		return -1;
 	return dir_of(d, op, path, out, name);
 }

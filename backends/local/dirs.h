@@ -17,16 +17,16 @@ struct dir {
 	uint32_t hash;
 	unsigned refs;
 	bool cached;
-	int64_t opened; /* monotonic ns */
+	int64_t opened;  /* monotonic ns */
 	_Atomic int acl; /* dir_gives_acl(): 0 not known yet, 1 no, 2 yes */
 	char path[];
 };
 
 struct dirs {
 	pthread_mutex_t lock; /* guards all but `path`, `follow` */
-	char *path;	      /* of the root, as given */
-	bool follow;	      /* symbolic links below the root, too */
-	int root;	      /* -1 until it exists */
+	char *path;           /* of the root, as given */
+	bool follow;          /* symbolic links below the root, too */
+	int root;             /* -1 until it exists */
 	struct dir *slot[DIRS_SLOTS];
 };
 

@@ -23,7 +23,8 @@ void local_entry(struct entry *e, struct posix_meta *m, const char *name,
 		.rdev = st->st_rdev,
 		.dev = st->st_dev,
 		.ino = st->st_ino,
-		.ctime = ns_of(st->st_ctim.tv_sec, (uint32_t)st->st_ctim.tv_nsec),
+		.ctime = ns_of(st->st_ctim.tv_sec,
+			       (uint32_t)st->st_ctim.tv_nsec),
 	};
 	*e = (struct entry){
 		.kind = S_ISREG(st->st_mode)   ? ENTRY_FILE
@@ -32,7 +33,8 @@ void local_entry(struct entry *e, struct posix_meta *m, const char *name,
 					       : ENTRY_SPECIAL,
 		.name = name,
 		.size = S_ISREG(st->st_mode) ? st->st_size : 0,
-		.mtime = ns_of(st->st_mtim.tv_sec, (uint32_t)st->st_mtim.tv_nsec),
+		.mtime = ns_of(st->st_mtim.tv_sec,
+			       (uint32_t)st->st_mtim.tv_nsec),
 		.posix = m,
 	};
 }
@@ -137,8 +139,7 @@ static int each_name(struct op *op, int fd, name_fn *fn, void *arg)
 		if (op_check(op) < 0)
 			return -1;
 		for (ssize_t at = 0; at < n;) {
-			const struct record *r =
-				(const void *)(records + at);
+			const struct record *r = (const void *)(records + at);
 			const char *name = r->name;
 
 			at += r->len;
@@ -183,8 +184,8 @@ static int list_name(void *arg, struct op *op, int dir, const char *name)
 	return rc;
 }
 
-int local_list(struct backend *be, struct op *op, const char *dir,
-	       entry_fn *fn, void *arg)
+int local_list(struct backend *be, struct op *op, const char *dir, entry_fn *fn,
+	       void *arg)
 {
 	struct lister ls = { local_of(be), dir, fn, arg, { 0 } };
 	int fd = open_to_list(ls.l, op, dir), rc;
@@ -219,7 +220,8 @@ int local_stat(struct backend *be, struct op *op, const char *path,
 	rc = look(l, op, dir->fd, name, out, m);
 	dir_put(&l->dirs, dir);
 	if (rc == 0)
-		return err_set(&op->err, ERR_NOT_FOUND, "no such file or folder");
+		return err_set(&op->err, ERR_NOT_FOUND,
+			       "no such file or folder");
 	if (rc < 0)
 		return -1;
 	out->name = arena_strdup(&op->arena, *path ? name : "");
@@ -243,7 +245,8 @@ static int sweep_name(void *arg, struct op *op, int dir, const char *name)
 	    st.st_uid != s->l->uid || S_ISDIR(st.st_mode))
 		return 0;
 	if (!S_ISREG(st.st_mode)) {
-		/* A link or a node is there for an instant before its rename. */
+		/* A link or a node is there for an instant before its rename.
+		 */
 		if (clock_wall() - ns_of(st.st_ctim.tv_sec, 0) >
 			    60 * NS_PER_SEC &&
 		    unlinkat(dir, name, 0) == 0)

@@ -19,14 +19,14 @@ VEC(names, char *);
 struct local {
 	struct backend base;
 	struct dirs dirs;
-	bool follow;   /* --copy-links */
-	bool owner;    /* may give files away */
-	uid_t uid;     /* of this process */
+	bool follow; /* --copy-links */
+	bool owner;  /* may give files away */
+	uid_t uid;   /* of this process */
 	gid_t gid;
-	struct remotes *remotes; /* for the memory of hashes */
+	struct remotes *remotes;   /* for the memory of hashes */
 	_Atomic uint64_t no_clone; /* a device that cannot reflink, +1 */
 	_Atomic uint64_t counter;  /* for names of temporary files */
-	pthread_mutex_t lock;	   /* guards stray_dirs */
+	pthread_mutex_t lock;      /* guards stray_dirs */
 	struct names stray_dirs;   /* where list() saw temporary files */
 };
 
@@ -47,8 +47,8 @@ struct statfs;
 bool local_fs_is_remote(const struct statfs *s);
 
 /* list.c */
-int local_list(struct backend *be, struct op *op, const char *dir,
-	       entry_fn *fn, void *arg);
+int local_list(struct backend *be, struct op *op, const char *dir, entry_fn *fn,
+	       void *arg);
 int local_stat(struct backend *be, struct op *op, const char *path,
 	       struct entry *out);
 int local_strays(struct backend *be, struct op *op, unsigned *removed);
@@ -66,8 +66,7 @@ int local_copy(struct backend *be, struct op *op, struct backend *from,
 int local_get(struct backend *be, struct op *op, const char *path,
 	      const struct get_opt *opt, struct sink *dst);
 int local_put(struct backend *be, struct op *op, const char *path,
-	      struct source *src, const struct put_opt *opt,
-	      struct entry *out);
+	      struct source *src, const struct put_opt *opt, struct entry *out);
 int local_open_reader(struct backend *be, struct op *op, const char *path,
 		      const struct entry *seen, struct source **out);
 void local_close_reader(struct source *src);

@@ -79,8 +79,8 @@ static ssize_t read_value(struct op *op, struct inode i, const char *name,
 			  const void **out)
 {
 	for (;;) {
-		ssize_t n = name ? value_of(i, name, NULL, 0)
-				 : list_of(i, NULL, 0);
+		ssize_t n =
+			name ? value_of(i, name, NULL, 0) : list_of(i, NULL, 0);
 		char *p;
 
 		if (n <= 0)

@@ -132,8 +132,7 @@ int local_open_reader(struct backend *be, struct op *op, const char *path,
 		free(r);
 		return -1;
 	}
-	if (seen && seen->size != SIZE_UNKNOWN &&
-	    seen->size != r->st.st_size) {
+	if (seen && seen->size != SIZE_UNKNOWN && seen->size != r->st.st_size) {
 		close(r->fd);
 		free(r);
 		return err_set(&op->err, ERR_CONFLICT,
@@ -232,8 +231,7 @@ static int finish(struct writer *w, struct op *op)
 		return err_set(&op->err, ERR_CORRUPT,
 			       "%lld bytes were written, %lld are there",
 			       (long long)w->done, (long long)st.st_size);
-	if (w->opt.xattrs &&
-	    meta_read_xattrs(w->aside.local, op, i, &has) < 0)
+	if (w->opt.xattrs && meta_read_xattrs(w->aside.local, op, i, &has) < 0)
 		return -1;
 	return meta_apply(w->aside.local, op, i, &st, want, w->opt.xattrs,
 			  &has);

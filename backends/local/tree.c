@@ -75,10 +75,10 @@ int local_unlink(struct backend *be, struct op *op, const char *path)
 	}
 	rc = unlinkat(dir->fd, name, 0);
 	if (rc < 0) {
-		bool is_dir = (errno == EISDIR || errno == EPERM) &&
-			      fstatat(dir->fd, name, &st,
-				      AT_SYMLINK_NOFOLLOW) == 0 &&
-			      S_ISDIR(st.st_mode);
+		bool is_dir =
+			(errno == EISDIR || errno == EPERM) &&
+			fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			S_ISDIR(st.st_mode);
 
 		if (is_dir)
 			err_set(&op->err, ERR_IS_DIR, "a folder");
