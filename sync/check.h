@@ -11,12 +11,12 @@
  */
 struct check_opts {
 	const struct filter *filter;
-	int max_depth; /* -1 no limit */
-	unsigned checkers;
-	bool one_way;   /* what only the destination has is no difference */
-	bool size_only; /* do not read contents */
-	bool download;  /* compare bytes even where both know a hash */
-	bool metadata;  /* mode, owner, mtime, xattrs, link targets too */
+	int max_depth;     /* -1 no limit */
+	unsigned checkers; /* 0: as fits */
+	bool one_way;      /* what only the destination has is no difference */
+	bool size_only;    /* do not read contents */
+	bool download;     /* compare bytes even where both know a hash */
+	bool metadata;     /* mode, owner, mtime, xattrs, link targets too */
 	bool one_file_system;
 };
 

@@ -4,6 +4,21 @@
 
 #include "sync/run.h"
 
+void folder_open(struct sync_run *r, struct op *op, const char *path)
+{
+	struct posix_meta meta;
+	struct entry now;
+
+	/* If that fails, so does what needs it, and says so. */
+	if (r->opts.dry_run || be_stat(r->dst, op, path, &now) < 0 ||
+	    !now.posix || now.kind != ENTRY_DIR)
+		return;
+	meta = *now.posix;
+	meta.mode |= 0700;
+	now.posix = &meta;
+	(void)!be_set_meta(r->dst, op, path, &now, NULL);
+}
+
 int folder_finish_later(struct sync_run *r, struct op *op, const char *path,
 			const struct entry *e, unsigned flags)
 {

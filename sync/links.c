@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sync/compare.h"
 #include "sync/run.h"
 
 struct link_seen {
@@ -105,7 +106,10 @@ bool link_met(struct sync_run *r, struct op *op, const char *path,
 	bool ok;
 
 	if (!r->metadata || !be_can(r->dst, BE_HARDLINK) || !from->posix ||
-	    from->posix->nlink < 2 || r->opts.mode == SYNC_MOVE)
+	    from->posix->nlink < 2)
+		return false;
+	/* There each name is moved by itself and stays one of the file. */
+	if (r->opts.mode == SYNC_MOVE && r->src_root.dev == r->dst_root.dev)
 		return false;
 	if (!links_met(&r->links, from->posix->dev, from->posix->ino,
 		       from->posix->nlink, path, &first))
@@ -121,51 +125,79 @@ bool link_met(struct sync_run *r, struct op *op, const char *path,
 	return true;
 }
 
+/*
+ * Whether the first name at the destination is what the source has now.  It
+ * is not if its turn failed, or if it was to be left as it is.
+ */
+static bool first_arrived(const struct sync_run *r, const struct entry *first,
+			  const struct entry *from)
+{
+	return first->kind == ENTRY_FILE && first->size == from->size &&
+	       times_equal(r, first->mtime, from->mtime);
+}
+
+/* Whether what is called so already may become another name of `first`. */
+static bool may_replace(const struct sync_run *r, const struct entry *from,
+			const struct entry *there)
+{
+	const char *why;
+
+	if (r->opts.immutable || r->opts.ignore_existing)
+		return false;
+	return there->kind != ENTRY_FILE ||
+	       compare_files(r, from, there, &why) != VERDICT_LEAVE;
+}
+
+static int put_link(struct sync_run *r, struct op *op, const char *first,
+		    const char *path, bool there)
+{
+	const char *keep = there ? backup_path(r, op, path) : NULL;
+	struct put_opt any = { .mode = PUT_ANY };
+	struct backend *to = r->opts.backup ? r->opts.backup : r->dst;
+
+	if (keep && be_move(to, op, r->dst, path, NULL, keep, &any, NULL) < 0)
+		return -1;
+	return be_hardlink(r->dst, op, first, path);
+}
+
 /* Make `path` a name of `first`, which has been dealt with before. */
 static void make_one(struct sync_run *r, struct op *op, const char *first,
 		     const char *path, const struct entry *from)
 {
-	struct item copy = { .src = path, .dst = path, .from = *from };
-	struct entry a, b;
-	bool there;
+	struct item alone = {
+		.src = path, .dst = path, .from = *from, .reason = "new"
+	};
+	bool dry = r->opts.dry_run, there, arrived;
+	struct entry a;
 
-	if (be_stat(r->dst, op, first, &a) < 0 || a.kind != ENTRY_FILE) {
-		if (r->opts.dry_run) {
-			run_did(r, ACTION_HARDLINK, path, 0, first);
-			return;
-		}
-		/* The first name did not arrive: this one must by itself. */
-		transfer_item(r, op, &copy);
-		return;
-	}
-	there = be_stat(r->dst, op, path, &b) == 0;
+	there = be_stat(r->dst, op, path, &alone.over) == 0;
 	if (!there && op->err.kind != ERR_NOT_FOUND &&
 	    op->err.kind != ERR_NO_DIR) {
 		run_failed(r, op, path);
 		return;
 	}
-	if (there && a.posix && b.posix && a.posix->ino == b.posix->ino &&
-	    a.posix->dev == b.posix->dev) {
+	if (there)
+		alone.flags = ITEM_OVER;
+	arrived = be_stat(r->dst, op, first, &a) == 0 &&
+		  (dry || first_arrived(r, &a, from));
+	if (arrived && there && a.posix && alone.over.posix &&
+	    a.posix->ino == alone.over.posix->ino &&
+	    a.posix->dev == alone.over.posix->dev) {
 		run_did(r, ACTION_SKIP, path, from->size, NULL);
-		return;
-	}
-	if (there && r->opts.ignore_existing) {
-		run_did(r, ACTION_SKIP, path, from->size, NULL);
-		return;
-	}
-	if (!r->opts.dry_run) {
-		const char *keep = there ? backup_path(r, op, path) : NULL;
-		struct put_opt any = { .mode = PUT_ANY };
-		struct backend *to = r->opts.backup ? r->opts.backup : r->dst;
-
-		if ((keep && be_move(to, op, r->dst, path, NULL, keep, &any,
-				     NULL) < 0) ||
-		    be_hardlink(r->dst, op, first, path) < 0) {
+	} else if ((!arrived && !dry) ||
+		   (there && !may_replace(r, from, &alone.over))) {
+		if (run_one(r, op, &alone) < 0)
 			run_failed(r, op, path);
-			return;
-		}
+		return;
+	} else if (!dry && put_link(r, op, first, path, there) < 0) {
+		run_failed(r, op, path);
+		return;
+	} else {
+		run_did(r, ACTION_HARDLINK, path, 0, first);
 	}
-	run_did(r, ACTION_HARDLINK, path, 0, first);
+	if (r->opts.mode == SYNC_MOVE && !dry &&
+	    source_moved(r, op, path, from) < 0)
+		run_failed(r, op, path);
 }
 
 int links_make(struct sync_run *r, struct op *op)
@@ -174,7 +206,7 @@ int links_make(struct sync_run *r, struct op *op)
 	size_t n;
 	int rc;
 
-	spool_rewind_first(&r->extra_links);
+	/* From where the last call ended: the late ones come after it. */
 	while ((rc = spool_next(&r->extra_links, op, &p, &n)) > 0) {
 		const char *path = p + strlen(p) + 1;
 		struct posix_meta meta;

@@ -31,27 +31,11 @@ struct march {
 	bool shut;       /* it must be opened before */
 };
 
-/* Let the owner, who is not root, into a folder until it is finished. */
-static void open_folder(struct sync_run *r, struct op *op, const char *path)
-{
-	struct posix_meta meta;
-	struct entry now;
-
-	/* If that fails, so does what needs it, and says so. */
-	if (r->opts.dry_run || be_stat(r->dst, op, path, &now) < 0 ||
-	    !now.posix)
-		return;
-	meta = *now.posix;
-	meta.mode |= 0700;
-	now.posix = &meta;
-	(void)!be_set_meta(r->dst, op, path, &now, NULL);
-}
-
 static void will_change(struct march *m, struct op *op)
 {
 	m->changed = true;
 	if (m->shut)
-		open_folder(m->r, op, m->dir);
+		folder_open(m->r, op, m->dir);
 	m->shut = false;
 }
 
@@ -113,30 +97,17 @@ static bool move_folder(struct march *m, struct op *op)
 	return true;
 }
 
-static bool is_root(const struct posix_meta *root, const struct entry *e)
+/* Its metadata is set at the end, whether it is visited or not. */
+static void finish_it(struct sync_run *r, struct op *op, const char *path,
+		      const struct entry *from, unsigned flags)
 {
-	return e->posix && root->ino && e->posix->ino == root->ino &&
-	       e->posix->dev == root->dev;
-}
+	unsigned bits = (flags & ATTRS ? FOLDER_XATTRS : 0u) |
+			((flags & (FINISH | ON_DST)) == (FINISH | ON_DST)
+				 ? FOLDER_REPORT
+				 : 0u);
 
-static bool other_disk(const struct sync_run *r, const struct entry *e)
-{
-	return r->src_dev && e->posix && e->posix->dev + 1 != r->src_dev;
-}
-
-/* The same folder under another name (a bind mount) would never end. */
-static bool is_own_root(struct march *m, struct op *op, const struct entry *e)
-{
-	const struct sync_run *r = m->r;
-
-	if (e->kind != ENTRY_DIR ||
-	    (!is_root(&r->dst_root, e) && !is_root(&r->src_root, e)))
-		return false;
-	err_set(&op->err, ERR_CONFLICT,
-		"this folder is itself the source or the destination of the "
-		"run; leave it out with --exclude");
-	run_failed(m->r, op, m->path.data);
-	return true;
+	if (r->metadata && folder_finish_later(r, op, path, from, bits) < 0)
+		run_failed(r, op, path);
 }
 
 static void queue(struct march *m, struct op *op, unsigned flags,
@@ -181,8 +152,25 @@ static void only_on_src(struct march *m, struct op *op,
 	will_change(m, op);
 	if (move_folder(m, op))
 		return;
-	if (make_folder(r, op, m->path.data, from) && !other_disk(r, from))
+	if (!make_folder(r, op, m->path.data, from))
+		return;
+	if (!other_disk(r, from))
 		walk_add(m->visit, from, flags);
+	else
+		finish_it(r, op, m->path.data, from, flags);
+}
+
+/* The owner of this folder, who is not root, must be able to enter it. */
+static unsigned let_in(struct sync_run *r, struct op *op, const char *path,
+		       const struct posix_meta *to)
+{
+	if (!r->metadata || be_can(r->dst, BE_OWNER) || !to)
+		return 0;
+	if ((to->mode & 0500) != 0500) {
+		folder_open(r, op, path);
+		return FINISH;
+	}
+	return to->mode & 0200 ? 0 : SHUT;
 }
 
 static void two_folders(struct march *m, struct op *op,
@@ -192,7 +180,7 @@ static void two_folders(struct march *m, struct op *op,
 	unsigned flags = ON_SRC | ON_DST;
 	struct xattrs x, y;
 
-	if (!goes_deeper(m))
+	if (!goes_deeper(m) || same_folder(r, op, m->path.data, from, to))
 		return;
 	if (meta_differs(r, from, to))
 		flags |= FINISH;
@@ -204,17 +192,25 @@ static void two_folders(struct march *m, struct op *op,
 		else if (!xattrs_equal(&x, &y))
 			flags |= FINISH | ATTRS;
 	}
-	if (r->metadata && !be_can(r->dst, BE_OWNER) && to->posix) {
-		if ((to->posix->mode & 0500) != 0500) {
-			open_folder(r, op, m->path.data);
-			flags |= FINISH;
-		} else if (!(to->posix->mode & 0200)) {
-			flags |= SHUT;
-		}
-	}
-	if (other_disk(r, from))
+	if (other_disk(r, from)) {
+		if (flags & FINISH)
+			finish_it(r, op, m->path.data, from, flags);
 		return;
-	walk_add(m->visit, from, flags);
+	}
+	walk_add(m->visit, from,
+		 flags | let_in(r, op, m->path.data, to->posix));
+}
+
+/* It is there already, but for metadata. */
+static void matched(struct march *m, struct op *op, const struct entry *from,
+		    const struct entry *to)
+{
+	struct sync_run *r = m->r;
+
+	match_meta(r, op, m->path.data, m->path.data, from, to);
+	if (r->opts.mode == SYNC_MOVE && !r->opts.dry_run &&
+	    source_moved(r, op, m->path.data, from) < 0)
+		run_failed(r, op, m->path.data);
 }
 
 static void two_files(struct march *m, struct op *op, const struct entry *from,
@@ -236,10 +232,7 @@ static void two_files(struct march *m, struct op *op, const struct entry *from,
 		return;
 	case VERDICT_SAME: break;
 	}
-	match_meta(r, op, m->path.data, m->path.data, from, to);
-	if (r->opts.mode == SYNC_MOVE && !r->opts.dry_run &&
-	    source_moved(r, op, m->path.data, from) < 0)
-		run_failed(r, op, m->path.data);
+	matched(m, op, from, to);
 }
 
 static bool nodes_equal(const struct entry *a, const struct entry *b)
@@ -252,12 +245,47 @@ static bool nodes_equal(const struct entry *a, const struct entry *b)
 	       a->posix->rdev == b->posix->rdev;
 }
 
+static bool taken(const struct march *m, const struct entry *e)
+{
+	const struct filter *f = m->r->opts.filter;
+
+	return e->kind == ENTRY_DIR ? filter_dir(f, m->path.data)
+				    : filter_file(f, m->path.data, e);
+}
+
+static void only_on_dst(struct march *m, struct op *op, const struct entry *to)
+{
+	struct sync_run *r = m->r;
+
+	if (r->opts.mode != SYNC_SYNC)
+		return;
+	if (!taken(m, to) && !r->opts.delete_excluded)
+		return;
+	if (to->kind == ENTRY_DIR && !goes_deeper(m))
+		return;
+	if (other_disk_on_dst(r, to))
+		return;
+	if (is_own_root(r, op, m->path.data, to))
+		return;
+	if (remove_later(r, op, m->path.data, to) < 0) {
+		run_failed(r, op, m->path.data);
+		return;
+	}
+	will_change(m, op);
+	if (to->kind == ENTRY_DIR)
+		walk_add(m->visit, to, ON_DST);
+}
+
 /* A folder against something else: only a sync may clear the way. */
 static void folder_in_the_way(struct march *m, struct op *op,
 			      const struct entry *from, const struct entry *to)
 {
 	struct sync_run *r = m->r;
 
+	if (from->kind == ENTRY_DIR && !goes_deeper(m)) {
+		only_on_dst(m, op, to); /* nobody looks at the source's */
+		return;
+	}
 	if (r->opts.mode != SYNC_SYNC) {
 		err_set(&op->err,
 			to->kind == ENTRY_DIR ? ERR_IS_DIR : ERR_NOT_DIR,
@@ -266,6 +294,15 @@ static void folder_in_the_way(struct march *m, struct op *op,
 				  "ferry sync would replace it"
 				: "the destination has a file where the source "
 				  "has a folder; ferry sync would replace it");
+		run_failed(r, op, m->path.data);
+		return;
+	}
+	if ((!taken(m, to) && !r->opts.delete_excluded) ||
+	    (to->kind == ENTRY_DIR && !goes_deeper(m)) ||
+	    other_disk_on_dst(r, to)) {
+		err_set(&op->err, ERR_CONFLICT,
+			"what the destination has in its place is to be left "
+			"alone (a filter, --max-depth or --one-file-system)");
 		run_failed(r, op, m->path.data);
 		return;
 	}
@@ -290,46 +327,19 @@ static void on_both(struct march *m, struct op *op, const struct entry *from,
 		folder_in_the_way(m, op, from, to);
 	} else if (from->kind == ENTRY_FILE && to->kind == ENTRY_FILE) {
 		two_files(m, op, from, to);
-	} else if (from->kind == ENTRY_FILE) {
-		queue(m, op, 0, from, to, "it was no plain file");
 	} else if (r->opts.ignore_existing) {
 		run_did(r, ACTION_SKIP, m->path.data, 0, "it exists");
+	} else if (from->kind == ENTRY_FILE) {
+		m->changed = true;
+		if (!link_met(r, op, m->path.data, from))
+			queue(m, op, 0, from, to, "it was no plain file");
 	} else if (from->kind != to->kind || !r->metadata ||
 		   !nodes_equal(from, to)) {
 		will_change(m, op);
 		put_node(r, op, m->path.data, m->path.data, from, to);
 	} else {
-		match_meta(r, op, m->path.data, m->path.data, from, to);
+		matched(m, op, from, to);
 	}
-}
-
-static bool taken(const struct march *m, const struct entry *e)
-{
-	const struct filter *f = m->r->opts.filter;
-
-	return e->kind == ENTRY_DIR ? filter_dir(f, m->path.data)
-				    : filter_file(f, m->path.data, e);
-}
-
-static void only_on_dst(struct march *m, struct op *op, const struct entry *to)
-{
-	struct sync_run *r = m->r;
-
-	if (r->opts.mode != SYNC_SYNC)
-		return;
-	if (!taken(m, to) && !r->opts.delete_excluded)
-		return;
-	if (to->kind == ENTRY_DIR && !goes_deeper(m))
-		return;
-	if (is_own_root(m, op, to))
-		return;
-	if (remove_later(r, op, m->path.data, to) < 0) {
-		run_failed(r, op, m->path.data);
-		return;
-	}
-	will_change(m, op);
-	if (to->kind == ENTRY_DIR)
-		walk_add(m->visit, to, ON_DST);
 }
 
 /* The listings of one folder, with the entry at hand of each. */
@@ -358,7 +368,7 @@ static void merge_one(struct march *m, struct op *op, struct side *src,
 	} else if (!taken(m, &src->e)) {
 		if (order == 0 && m->r->opts.delete_excluded)
 			only_on_dst(m, op, &dst->e);
-	} else if (!is_own_root(m, op, &src->e)) {
+	} else if (!is_own_root(m->r, op, m->path.data, &src->e)) {
 		if (order < 0)
 			only_on_src(m, op, &src->e);
 		else
@@ -455,10 +465,6 @@ static void finish_later(struct march *m, struct op *op, const struct entry *e,
 			 unsigned flags)
 {
 	struct sync_run *r = m->r;
-	unsigned bits = (flags & ATTRS ? FOLDER_XATTRS : 0u) |
-			((flags & (FINISH | ON_DST)) == (FINISH | ON_DST)
-				 ? FOLDER_REPORT
-				 : 0u);
 	struct entry here;
 
 	if (!r->metadata || !(flags & ON_SRC))
@@ -472,8 +478,7 @@ static void finish_later(struct march *m, struct op *op, const struct entry *e,
 		}
 		e = &here;
 	}
-	if (folder_finish_later(r, op, m->dir, e, bits) < 0)
-		run_failed(r, op, m->dir);
+	finish_it(r, op, m->dir, e, flags);
 }
 
 static int visit_folder(void *arg, struct op *op, struct visit *v,
@@ -522,25 +527,33 @@ static int march(struct sync_run *r, struct op *op)
 
 int march_tree(struct sync_run *r, struct op *op)
 {
+	unsigned shut =
+		let_in(r, op, "", r->dst_root.ino ? &r->dst_root : NULL);
+
 	r->walk = walk_new(visit_folder, r);
 	walk_begin(r->walk, "",
-		   ON_SRC | FINISH | ATTRS | (r->new_root ? 0u : ON_DST));
+		   ON_SRC | FINISH | ATTRS | shut |
+			   (r->new_root ? 0u : ON_DST));
 	return march(r, op);
 }
 
 static void begin_late(struct sync_run *r, struct op *op, int depth,
 		       const char *path, const struct entry *from)
 {
+	unsigned flags = ON_SRC | FINISH | ATTRS;
 	struct batch *batch = NULL;
 	struct item it = {
 		.src = path, .dst = path, .from = *from, .reason = "new"
 	};
 
 	if (from->kind == ENTRY_DIR) {
-		if (make_folder(r, op, path, from) && !other_disk(r, from))
+		if (!make_folder(r, op, path, from))
+			return;
+		if (other_disk(r, from))
+			finish_it(r, op, path, from, flags);
+		else
 			walk_begin(r->walk, path,
-				   ON_SRC | FINISH | ATTRS |
-					   (unsigned)(depth + 1)
+				   flags | (unsigned)(depth + 1)
 						   << DEPTH_SHIFT);
 	} else if (from->kind == ENTRY_FILE) {
 		if (!link_met(r, op, path, from) &&

@@ -72,7 +72,7 @@ void marks_write(struct sync_run *r, struct op *op)
 	char value[64];
 
 	if (!can_mark(r) || r->opts.dry_run || r->opts.ignore_existing ||
-	    r->opts.update || !r->dst_root.ino)
+	    r->opts.update || r->opts.immutable || !r->dst_root.ino)
 		return;
 	snprintf(value, sizeof(value), "%" PRId64 " %" PRId64, r->began,
 		 now_as_files());

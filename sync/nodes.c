@@ -23,6 +23,12 @@ void put_node(struct sync_run *r, struct op *op, const char *src,
 		atomic_fetch_add(&r->stats->checked, 1);
 		return;
 	}
+	if (over && r->opts.immutable) {
+		err_set(&op->err, ERR_CONFLICT,
+			"it differs, and --immutable forbids to change it");
+		run_failed(r, op, path);
+		return;
+	}
 	if (r->opts.dry_run) {
 		run_did(r, did, path, 0, NULL);
 		return;
@@ -45,7 +51,8 @@ void put_node(struct sync_run *r, struct op *op, const char *src,
 		run_failed(r, op, path);
 		return;
 	}
-	opt.xattrs = x.n ? &x : NULL;
+	/* One that is no link may have got an ACL from its folder. */
+	opt.xattrs = x.n || from->kind == ENTRY_SPECIAL ? &x : NULL;
 	if (be_mknode(r->dst, op, path, from, &opt) < 0 ||
 	    (r->opts.mode == SYNC_MOVE && source_moved(r, op, src, from) < 0))
 		run_failed(r, op, path);

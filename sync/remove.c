@@ -23,18 +23,38 @@ int remove_later(struct sync_run *r, struct op *op, const char *path,
 	return rc;
 }
 
-static void remove_file(struct sync_run *r, struct op *op, const char *path,
-			int64_t size)
+/* After a refusal: open the folder that it is in, if we may not change that. */
+static bool let_in(struct sync_run *r, struct op *op, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (op->err.kind != ERR_DENIED || !slash || !r->metadata ||
+	    be_can(r->dst, BE_OWNER))
+		return false;
+	folder_open(
+		r, op,
+		arena_printf(&op->arena, "%.*s", (int)(slash - path), path));
+	return true;
+}
+
+static int take_away(struct sync_run *r, struct op *op, const char *path)
 {
 	const char *keep = backup_path(r, op, path);
 	struct put_opt any = { .mode = PUT_ANY };
 	struct backend *to = r->opts.backup ? r->opts.backup : r->dst;
-	int rc = 0;
 
-	if (!r->opts.dry_run)
-		rc = keep ? be_move(to, op, r->dst, path, NULL, keep, &any,
-				    NULL)
-			  : be_unlink(r->dst, op, path);
+	if (!keep)
+		return be_unlink(r->dst, op, path);
+	return be_move(to, op, r->dst, path, NULL, keep, &any, NULL);
+}
+
+static void remove_file(struct sync_run *r, struct op *op, const char *path,
+			int64_t size)
+{
+	int rc = r->opts.dry_run ? 0 : take_away(r, op, path);
+
+	if (rc < 0 && let_in(r, op, path))
+		rc = take_away(r, op, path);
 	if (rc < 0 && op->err.kind != ERR_NOT_FOUND)
 		run_failed(r, op, path);
 	else
@@ -45,10 +65,12 @@ static void remove_dir(struct sync_run *r, struct op *op, const char *path)
 {
 	int rc = r->opts.dry_run ? 0 : be_rmdir(r->dst, op, path);
 
+	if (rc < 0 && let_in(r, op, path))
+		rc = be_rmdir(r->dst, op, path);
 	/* What was left alone, or failed, is in it. */
 	if (rc < 0 && op->err.kind == ERR_NOT_EMPTY &&
 	    (r->filtered || r->opts.max_depth >= 0 || r->opts.suffix ||
-	     atomic_load(&r->stats->failed)))
+	     r->opts.one_file_system || atomic_load(&r->stats->failed)))
 		return;
 	if (rc < 0 && op->err.kind != ERR_NO_DIR)
 		run_failed(r, op, path);

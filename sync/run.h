@@ -80,6 +80,12 @@ struct item {
 	const char *reason;
 };
 
+static inline bool same_inode(const struct posix_meta *a,
+			      const struct posix_meta *b)
+{
+	return a->ino == b->ino && a->dev == b->dev;
+}
+
 /* Paths of one folder's entries, built in place. */
 void path_join(struct buf *path, const char *dir, const char *name);
 
@@ -95,9 +101,26 @@ int run_stop(struct sync_run *r, struct op *op);
 /* -1 if the run is stopped, called off or out of its time. */
 int run_check(struct sync_run *r, struct op *op) MUST_CHECK;
 
+/* sync.c: one file, or link, which may be at the destination already. */
+int run_one(struct sync_run *r, struct op *op,
+	    const struct item *it) MUST_CHECK;
+
 /* march.c */
 int march_tree(struct sync_run *r, struct op *op) MUST_CHECK;
 int march_late(struct sync_run *r, struct op *op) MUST_CHECK;
+
+/*
+ * mounts.c.  The first two: the same folder by another name (a bind mount),
+ * which would never end, or which a move would empty; they report it.
+ */
+bool is_own_root(struct sync_run *r, struct op *op, const char *path,
+		 const struct entry *e);
+bool same_folder(struct sync_run *r, struct op *op, const char *path,
+		 const struct entry *from, const struct entry *to);
+/* With --one-file-system: not of the source's disk. */
+bool other_disk(const struct sync_run *r, const struct entry *e);
+/* What is mounted below the destination is not its own to delete. */
+bool other_disk_on_dst(const struct sync_run *r, const struct entry *e);
 
 /* transfer.c: queue one file, or do it here and now. */
 struct batch;
@@ -135,7 +158,11 @@ int source_moved(struct sync_run *r, struct op *op, const char *path,
 		 const struct entry *e) MUST_CHECK;
 int remove_sources(struct sync_run *r, struct op *op) MUST_CHECK;
 
-/* folders.c */
+/*
+ * folders.c.  Let the owner, who is not root, into a folder at the destination
+ * until it is finished.
+ */
+void folder_open(struct sync_run *r, struct op *op, const char *path);
 enum { FOLDER_XATTRS = 1, FOLDER_REPORT = 2 };
 int folder_finish_later(struct sync_run *r, struct op *op, const char *path,
 			const struct entry *e, unsigned flags) MUST_CHECK;

@@ -18,13 +18,19 @@ static const char *below(const char *dir, const char *path)
 	return path[n] == '/' ? path + n + 1 : NULL;
 }
 
+static int refuse_same(struct op *op, const struct backend *a,
+		       const struct backend *b)
+{
+	return err_set(&op->err, ERR_INVALID,
+		       "\"%s\" and \"%s\" are the same place", a->name,
+		       b->name);
+}
+
 static int refuse(struct op *op, const struct backend *inner,
 		  const struct backend *outer)
 {
 	if (strcmp(inner->identity, outer->identity) == 0)
-		return err_set(&op->err, ERR_INVALID,
-			       "\"%s\" and \"%s\" are the same place",
-			       inner->name, outer->name);
+		return refuse_same(op, inner, outer);
 	return err_set(&op->err, ERR_INVALID,
 		       "\"%s\" is inside \"%s\": leave it out with --exclude, "
 		       "or choose places apart from each other",
@@ -46,7 +52,8 @@ static int check_apart(struct sync_run *r, struct op *op)
 		return 0;
 	in = below(r->dst->identity, backup->identity);
 	if (in && !(*in == '\0' && r->opts.suffix) &&
-	    (*in == '\0' || filter_dir(r->opts.filter, in)))
+	    (*in == '\0' || r->opts.delete_excluded ||
+	     filter_dir(r->opts.filter, in)))
 		return refuse(op, backup, r->dst);
 	in = below(r->src->identity, backup->identity);
 	if (in && (*in == '\0' || filter_dir(r->opts.filter, in)))
@@ -97,6 +104,9 @@ static int look_at_dst(struct sync_run *r, struct op *op)
 			       r->dst->name);
 	if (e.posix)
 		r->dst_root = *e.posix;
+	/* A mount shows one folder under two names. */
+	if (e.posix && r->root.posix && same_inode(e.posix, r->root.posix))
+		return refuse_same(op, r->dst, r->src);
 	return 0;
 }
 
@@ -179,15 +189,28 @@ static int phases(struct sync_run *r, struct op *op)
 		return -1;
 	if (r->late.count &&
 	    (atomic_load(&r->stats->failed) == 0 || r->opts.ignore_errors) &&
-	    with_transfers(r, op, march_late) < 0)
+	    (with_transfers(r, op, march_late) < 0 || links_make(r, op) < 0))
 		return -1;
 	if (moves && remove_sources(r, op) < 0)
 		return -1;
-	if (moves && r->opts.delete_empty_src_dirs &&
-	    remove_empty_dirs(r, op) < 0)
-		return -1;
 	tidy(r, op);
-	return folders_finish(r, op);
+	return 0;
+}
+
+static int phases_to_end(struct sync_run *r, struct op *op)
+{
+	int rc = phases(r, op);
+
+	/* A limit ends the work, but what is done shall be done right. */
+	if (rc < 0 && r->fatal.kind != ERR_LIMIT)
+		return -1;
+	if (folders_finish(r, op) < 0 || rc < 0)
+		return -1;
+	/* Only now: the metadata of their copies came from them. */
+	if (r->opts.mode == SYNC_MOVE && !r->opts.dry_run &&
+	    r->opts.delete_empty_src_dirs)
+		return remove_empty_dirs(r, op);
+	return 0;
 }
 
 static int result(struct sync_run *r, struct op *op, int rc)
@@ -222,14 +245,14 @@ int sync_tree(struct sync_run *r, struct op *op)
 	    look_at_dst(r, op) < 0)
 		return -1;
 	marks_read(r, op);
-	rc = phases(r, op);
+	rc = phases_to_end(r, op);
 	rc = result(r, op, rc);
 	if (rc == 0)
 		marks_write(r, op);
 	return rc;
 }
 
-static int one_file(struct sync_run *r, struct op *op, const struct item *it)
+int run_one(struct sync_run *r, struct op *op, const struct item *it)
 {
 	struct item todo = *it;
 
@@ -285,7 +308,12 @@ int sync_file(struct sync_run *r, struct op *op, const char *src_name,
 		return err_set(&op->err, ERR_IS_DIR,
 			       "\"%s\" is a folder at the destination",
 			       dst_name);
-	rc = one_file(r, op, &it);
+	/* With one name alone, the two paths lead to the same by a mount. */
+	if (it.from.posix && it.over.posix && it.from.posix->nlink == 1 &&
+	    same_inode(it.from.posix, it.over.posix))
+		return err_set(&op->err, ERR_INVALID,
+			       "\"%s\" would be copied onto itself", src_name);
+	rc = run_one(r, op, &it);
 	if (rc == 0 && !r->opts.dry_run)
 		rc = remove_sources(r, op);
 	return result(r, op, rc);

@@ -280,7 +280,7 @@ static int check_limit(struct sync_run *r, struct op *op, int64_t size)
 {
 	int64_t moved = atomic_load(&r->stats->moved.bytes);
 
-	if (r->opts.max_transfer < 0 || moved + size <= r->opts.max_transfer)
+	if (r->opts.max_transfer < 0 || size <= r->opts.max_transfer - moved)
 		return 0;
 	err_set(&op->err, ERR_LIMIT, "the limit of --max-transfer is reached");
 	return run_stop(r, op);

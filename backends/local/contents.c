@@ -113,25 +113,31 @@ static int compare(struct op *op, int a, int b, bool sparse, int64_t size,
 	int64_t off = 0;
 
 	*equal = true;
+	/* Both have this size: no read is spent on seeing the end. */
 	for (;;) {
+		size_t want;
 		ssize_t n, k;
 
 		if (sparse)
 			off = next_data(a, b, off, size);
-		n = read_some(op, a, p, CHUNK, off);
+		if (off >= size)
+			return 0;
+		want = size - off < CHUNK ? (size_t)(size - off) : CHUNK;
+		n = read_some(op, a, p, want, off);
 		if (n < 0)
 			return -1;
-		k = read_some(op, b, q, CHUNK, off);
+		k = read_some(op, b, q, want, off);
 		if (k < 0)
 			return -1;
 		if (n != k || memcmp(p, q, (size_t)n) != 0) {
 			*equal = false;
 			return 0;
 		}
+		if ((size_t)n < want)
+			return err_set(&op->err, ERR_CONFLICT,
+				       "changed while it was compared");
 		if (acct_add(op, n) < 0)
 			return -1;
-		if (n < CHUNK)
-			return 0;
 		off += n;
 	}
 }

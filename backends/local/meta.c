@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -190,8 +191,13 @@ static int write_xattrs(struct local *l, struct op *op, struct inode i,
 			continue;
 		if (set_value(i, x) == 0)
 			continue;
-		if (!is_lost(x))
-			return err_sys(&op->err, "set attribute %s", x->name);
+		if (!is_lost(x)) {
+			err_sys(&op->err, "set attribute %s", x->name);
+			/* Too long a value, mostly: others will fit. */
+			if (op->err.kind == ERR_NO_SPACE)
+				op->err.kind = ERR_UNSUPPORTED;
+			return -1;
+		}
 		lost = true;
 	}
 	if (lost)
@@ -231,6 +237,11 @@ int meta_apply(struct local *l, struct op *op, struct inode i,
 		reset = true; /* which clears set-id bits */
 	}
 	if (x && (x->n || has->n)) {
+		/* Who is not root cannot change those of a read-only file. */
+		if (m && !l->owner && !link && !(st->st_mode & 0200) &&
+		    !xattrs_equal(x, has) &&
+		    set_mode(i, (st->st_mode | 0200) & 07777) < 0)
+			return err_sys(&op->err, "set mode");
 		if (write_xattrs(l, op, i, x, has) < 0)
 			return -1;
 		reset = true; /* an ACL changes the mode as well */
@@ -304,6 +315,21 @@ int local_touch(struct backend *be, struct op *op, const char *path,
 	return local_set_meta(be, op, path, &want, NULL);
 }
 
+/*
+ * Linux 6.13 can list the attributes of a name in a folder, which spares
+ * opening it; most entries have none, and that is then known at once.
+ */
+static bool has_none(const struct local *l, const struct dir *dir,
+		     const char *name)
+{
+	enum { LISTXATTRAT = 465 };
+	char few[1];
+
+	return syscall(LISTXATTRAT, dir->fd, name,
+		       l->follow ? 0 : AT_SYMLINK_NOFOLLOW, few,
+		       (size_t)0) == 0;
+}
+
 int local_get_xattrs(struct backend *be, struct op *op, const char *path,
 		     struct xattrs *out)
 {
@@ -315,7 +341,15 @@ int local_get_xattrs(struct backend *be, struct op *op, const char *path,
 
 	if (place_of(l, op, path, &dir, &name) < 0)
 		return -1;
-	i.fd = openat(dir->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (has_none(l, dir, name)) {
+		dir_put(&l->dirs, dir);
+		*out = (struct xattrs){ 0 };
+		return 0;
+	}
+	/* As stat(): with --copy-links of what a link leads to, if anything. */
+	i.fd = l->follow ? openat(dir->fd, name, O_PATH | O_CLOEXEC) : -1;
+	if (i.fd < 0)
+		i.fd = openat(dir->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	dir_put(&l->dirs, dir);
 	if (i.fd < 0)
 		return err_sys(&op->err, "open");
