@@ -97,6 +97,11 @@ int folders_finish(struct sync_run *r, struct op *op)
 		if (op_check(op) < 0)
 			return -1;
 		memcpy(&flags, p, sizeof(flags));
+		/* Stopped by a limit: only what is new, as nobody could use it.
+		 */
+		if (r->fatal.kind != ERR_OK &&
+		    (flags & (FOLDER_XATTRS | FOLDER_REPORT)) != FOLDER_XATTRS)
+			continue;
 		entry_unpack(path + strlen(path) + 1, &want, &meta);
 		finish(r, op, path, &want, flags);
 		arena_reset(&op->arena);

@@ -1,5 +1,7 @@
 #include "sync/links.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,6 +125,25 @@ bool link_met(struct sync_run *r, struct op *op, const char *path,
 	buf_free(&rec);
 	free(first);
 	return true;
+}
+
+bool link_shared(struct sync_run *r, const struct entry *from,
+		 const struct entry *to)
+{
+	char key[64], *other;
+	bool apart;
+
+	if (!r->metadata || !be_can(r->dst, BE_HARDLINK) || !from->posix ||
+	    !to->posix || to->posix->nlink < 2)
+		return false;
+	snprintf(key, sizeof(key), "%" PRIx64 ":%" PRIx64, from->posix->dev,
+		 from->posix->ino);
+	if (!links_met(&r->dst_links, to->posix->dev, to->posix->ino,
+		       to->posix->nlink, key, &other))
+		return false;
+	apart = strcmp(key, other) != 0;
+	free(other);
+	return apart;
 }
 
 /*

@@ -217,13 +217,21 @@ static void two_files(struct march *m, struct op *op, const struct entry *from,
 		      const struct entry *to)
 {
 	struct sync_run *r = m->r;
+	enum verdict verdict;
 	const char *why;
 
 	if (link_met(r, op, m->path.data, from)) {
 		will_change(m, op);
 		return;
 	}
-	switch (compare_files(r, from, to, &why)) {
+	verdict = compare_files(r, from, to, &why);
+	if (verdict != VERDICT_LEAVE && !r->opts.immutable &&
+	    link_shared(r, from, to)) {
+		queue(m, op, ITEM_SHARED, from, to,
+		      "it is one with another file");
+		return;
+	}
+	switch (verdict) {
 	case VERDICT_COPY: queue(m, op, 0, from, to, why); return;
 	case VERDICT_COMPARE: queue(m, op, ITEM_COMPARE, from, to, why); return;
 	case VERDICT_HASH: queue(m, op, ITEM_HASH, from, to, why); return;

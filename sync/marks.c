@@ -12,6 +12,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "backends/hash_memory.h"
@@ -57,14 +58,14 @@ static const char *key_of(struct sync_run *r, struct op *op)
 void marks_read(struct sync_run *r, struct op *op)
 {
 	const char *value;
+	char *end;
 
 	r->began = now_as_files();
 	if (!can_mark(r) || r->opts.checksum || !r->dst_root.ino ||
 	    hash_memory_note_get(r->memory, op, key_of(r, op), &value) != 1)
 		return;
-	if (sscanf(value, "%" SCNd64 " %" SCNd64, &r->src_marked,
-		   &r->dst_marked) != 2)
-		r->src_marked = r->dst_marked = 0;
+	r->src_marked = strtoll(value, &end, 10);
+	r->dst_marked = *end == ' ' ? strtoll(end + 1, NULL, 10) : 0;
 }
 
 void marks_write(struct sync_run *r, struct op *op)

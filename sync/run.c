@@ -186,6 +186,7 @@ struct sync_run *sync_new(struct backend *src, struct backend *dst,
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_mutex_init(&r->report_lock, NULL);
 	links_init(&r->links);
+	links_init(&r->dst_links);
 	spool_init(&r->extra_links);
 	spool_init(&r->removals);
 	spool_init(&r->late);
@@ -200,6 +201,7 @@ void sync_free(struct sync_run *r)
 		return;
 	walk_free(r->walk);
 	links_free(&r->links);
+	links_free(&r->dst_links);
 	spool_free(&r->extra_links);
 	spool_free(&r->removals);
 	spool_free(&r->late);

@@ -59,6 +59,7 @@ struct sync_run {
 	struct group *group;
 	struct walk *walk;
 	struct links links;
+	struct links dst_links; /* of what files each file there is the copy */
 	struct spool extra_links; /* links.c */
 	struct spool removals;    /* remove.c */
 	struct spool late;        /* march.c: paths to march again */
@@ -70,7 +71,8 @@ struct sync_run {
 enum item_flags {
 	ITEM_OVER = 1,    /* the destination has something there */
 	ITEM_COMPARE = 2, /* first see whether the content is the same */
-	ITEM_HASH = 4     /* and that by hash (--checksum) */
+	ITEM_HASH = 4,    /* and that by hash (--checksum) */
+	ITEM_SHARED = 8   /* link_shared(): we ourselves may touch `over` */
 };
 
 struct item {
@@ -148,6 +150,12 @@ void backup_opt(struct sync_run *r, struct op *op, const char *path,
 /* links.c: true if `path` is a further name of a file met before. */
 bool link_met(struct sync_run *r, struct op *op, const char *path,
 	      const struct entry *from);
+/*
+ * True if what the destination has is one file with what has been met there as
+ * another one of the source: to set the metadata of one would set the other's.
+ */
+bool link_shared(struct sync_run *r, const struct entry *from,
+		 const struct entry *to);
 int links_make(struct sync_run *r, struct op *op) MUST_CHECK;
 
 /* remove.c */

@@ -239,7 +239,9 @@ static int bring(struct sync_run *r, struct op *op, const struct item *it,
 		.mtime = it->from.mtime,
 		.hash = it->from.hash,
 		.mime = it->from.mime,
-		.mode = over ? PUT_OVER : PUT_CREATE,
+		.mode = it->flags & ITEM_SHARED ? PUT_ANY
+			: over                  ? PUT_OVER
+						: PUT_CREATE,
 		.over = over ? &it->over : NULL,
 		.meta = r->metadata ? &it->from : NULL,
 		.inplace = r->opts.inplace,

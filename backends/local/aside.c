@@ -268,13 +268,26 @@ static int sync_dir(struct op *op, int dir)
 	return rc;
 }
 
+int aside_settle(struct aside *a, struct op *op, bool durable)
+{
+	int fd;
+
+	if (durable && fsync(a->fd) < 0)
+		return err_sys(&op->err, "fsync");
+	if (durable || be_can(&a->local->base, BE_OWN_CLOCK))
+		return 0;
+	/* Of another descriptor, so that the lock is kept. */
+	fd = fcntl(a->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0 || close(fd) < 0)
+		return err_sys(&op->err, "close");
+	return 0;
+}
+
 int aside_commit(struct aside *a, struct op *op, const struct put_opt *opt)
 {
-	int rc = -1;
+	int rc = aside_settle(a, op, opt->durable);
 
-	if (opt->durable && fsync(a->fd) < 0)
-		err_sys(&op->err, "fsync");
-	else
+	if (rc == 0)
 		rc = aside_rename(a->local, op, a->dir->fd, a->temp, a->dir->fd,
 				  a->name, opt);
 	if (rc < 0) {

@@ -42,6 +42,12 @@ int aside_open(struct local *l, struct op *op, const char *path,
 	       struct aside *out) MUST_CHECK;
 
 /*
+ * Learn of writes that have failed since: a network file system may tell only
+ * when the file is closed.  With `durable` all of it is on the disk.
+ */
+int aside_settle(struct aside *a, struct op *op, bool durable) MUST_CHECK;
+
+/*
  * Give the written file (or link, or node) its name, as `opt` says of what was
  * there before: mode, over and keep_old.  The aside is closed, whatever
  * happens; on failure the temporary file is removed.

@@ -101,7 +101,7 @@ static int set_metadata(struct local *l, struct op *op, struct local *from,
 		return meta_apply(l, op, out, temp, want, NULL, NULL);
 	if (meta_read_xattrs(from, op, in, &x) < 0)
 		return -1;
-	if ((a->have || dir_gives_acl(a->dir)) &&
+	if ((a->have || !a->named || dir_gives_acl(a->dir)) &&
 	    meta_read_xattrs(l, op, out, &has) < 0)
 		return -1;
 	return meta_apply(l, op, out, temp, want, &x, &has);
@@ -143,27 +143,47 @@ static int fill(struct local *l, struct op *op, struct local *from, int fd,
 	return set_metadata(l, op, from, a, fd, &temp, want);
 }
 
-/* Write into the file itself: --inplace. */
+/* Whether --inplace can be done: there is nothing that must be kept. */
+static bool may_be_inplace(const struct put_opt *opt)
+{
+	return opt->inplace && !opt->keep_old &&
+	       !(opt->over && opt->over->kind != ENTRY_FILE);
+}
+
+/*
+ * Write into the file itself: --inplace.  1, or 0 if it is another name of the
+ * source: then it must not be cut.
+ */
 static int open_inplace(struct local *l, struct op *op, const char *path,
+			const struct stat *src, mode_t mode, bool create,
 			struct aside *a)
 {
+	struct stat st;
+
 	*a = (struct aside){ .local = l, .fd = -1 };
 	if (dir_of_made(&l->dirs, op, path, &a->dir, &a->name) < 0)
 		return -1;
 	a->fd = openat(a->dir->fd, a->name,
-		       O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-		       0666);
+		       O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC |
+			       (create ? O_EXCL : 0),
+		       mode);
 	if (a->fd < 0) {
 		err_sys(&op->err, "open");
 		dir_put(&l->dirs, a->dir);
 		return -1;
 	}
-	if (ftruncate(a->fd, 0) < 0) {
-		err_sys(&op->err, "truncate");
+	if (fstat(a->fd, &st) < 0) {
+		err_sys(&op->err, "stat");
+	} else if (st.st_ino == src->st_ino && st.st_dev == src->st_dev) {
 		aside_abandon(a, false);
-		return -1;
+		return 0;
+	} else if (ftruncate(a->fd, 0) < 0) {
+		err_sys(&op->err, "truncate");
+	} else {
+		return 1;
 	}
-	return 0;
+	aside_abandon(a, false);
+	return -1;
 }
 
 /*
@@ -187,16 +207,18 @@ static int copy_to(struct local *l, struct op *op, struct local *from, int fd,
 {
 	struct posix_meta m;
 	struct entry want;
+	mode_t mode = first_mode(l, st, opt);
 	struct aside a;
-	int rc;
+	int rc = 0;
 
 	local_entry(&want, &m, "", st);
 	if (!opt->meta)
 		want.posix = NULL;
-	if (opt->inplace)
-		rc = open_inplace(l, op, dst, &a);
-	else
-		rc = aside_open(l, op, dst, &want, first_mode(l, st, opt), &a);
+	if (may_be_inplace(opt))
+		rc = open_inplace(l, op, dst, st, mode, opt->mode == PUT_CREATE,
+				  &a);
+	if (rc == 0)
+		rc = aside_open(l, op, dst, &want, mode, &a);
 	if (rc < 0)
 		return -1;
 	if (fill(l, op, from, fd, st, &a, &want, opt) < 0) {
@@ -205,9 +227,10 @@ static int copy_to(struct local *l, struct op *op, struct local *from, int fd,
 					  want.size >= RESUME_MIN);
 		return -1;
 	}
-	if (opt->inplace) {
+	if (!a.named) {
+		rc = aside_settle(&a, op, opt->durable);
 		aside_abandon(&a, false);
-		return 0;
+		return rc;
 	}
 	return aside_commit(&a, op, opt);
 }

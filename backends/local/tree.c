@@ -120,6 +120,11 @@ int local_move(struct backend *be, struct op *op, struct backend *from,
 		err_set(&op->err, ERR_IS_DIR, "a folder");
 		goto out;
 	}
+	if (now.kind == ENTRY_LINK && f->follow) {
+		err_set(&op->err, ERR_UNSUPPORTED,
+			"what a link leads to is copied");
+		goto out;
+	}
 	if (seen && (now.kind != seen->kind || now.mtime != seen->mtime ||
 		     now.size != seen->size)) {
 		err_set(&op->err, ERR_CONFLICT, "changed since it was listed");
@@ -129,6 +134,8 @@ int local_move(struct backend *be, struct op *op, struct backend *from,
 			  opt);
 	/* Two names of one file: rename() leaves both, and one must go. */
 	if (rc == 0 && m.nlink > 1 && opt->mode != PUT_CREATE &&
+	    fstatat(src_dir->fd, src_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_ino == m.ino && st.st_dev == m.dev &&
 	    unlinkat(src_dir->fd, src_name, 0) < 0 && errno != ENOENT)
 		rc = err_sys(&op->err, "unlink");
 out:
@@ -155,6 +162,9 @@ int local_move_dir(struct backend *be, struct op *op, struct backend *from,
 		return err_set(&op->err, ERR_UNSUPPORTED,
 			       "a root cannot be moved");
 	f = local_of(from);
+	if (f->follow)
+		return err_set(&op->err, ERR_UNSUPPORTED,
+			       "what the links in it lead to is copied");
 	if (dir_of(&f->dirs, op, src, &src_dir, &src_name) < 0)
 		return -1;
 	rc = dir_of_made(&l->dirs, op, dst, &dst_dir, &dst_name);
