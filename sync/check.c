@@ -209,7 +209,8 @@ static int queue(struct visiting *v, struct op *op, const struct item *it)
 	copy->src = copy->dst = arena_strdup(&b->arena, it->src);
 	copy->from = entry_copy(&b->arena, &it->from);
 	copy->over = entry_copy(&b->arena, &it->over);
-	b->bytes += it->from.size;
+	/* No more than fills it: sizes up to 2^63 do not add up. */
+	b->bytes += it->from.size < BATCH_BYTES ? it->from.size : BATCH_BYTES;
 	if (b->n < BATCH_FILES && b->bytes < BATCH_BYTES)
 		return 0;
 	return send(v, op);

@@ -383,7 +383,10 @@ int batch_add(struct sync_run *r, struct op *op, struct batch **at,
 	copy->from = entry_copy(&b->arena, &it->from);
 	if (it->flags & ITEM_OVER)
 		copy->over = entry_copy(&b->arena, &it->over);
-	b->bytes += it->from.size > 0 ? it->from.size : 0;
+	/* No more than fills it: sizes up to 2^63 do not add up. */
+	if (it->from.size > 0)
+		b->bytes += it->from.size < BATCH_BYTES ? it->from.size
+							: BATCH_BYTES;
 	atomic_fetch_add(&r->stats->files_found, 1);
 	atomic_fetch_add(&r->stats->bytes_found,
 			 it->from.size > 0 ? it->from.size : 0);
