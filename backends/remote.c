@@ -143,9 +143,9 @@ int remote_open_inner(const struct remote_conf *outer, const char *spec,
 		      const char *path, struct op *op, struct backend **out)
 {
 	struct target t;
-	unsigned wraps = 0;
+	unsigned wraps = 1;
 
-	for (const struct remote_conf *c = outer; c; c = c->outer)
+	for (const struct remote_conf *c = outer->outer; c; c = c->outer)
 		wraps++;
 	if (wraps > WRAPS_MAX)
 		return err_set(&op->err, ERR_INVALID,

@@ -162,6 +162,8 @@ static int add_remote(struct cmd_ctx *cx, struct ini *ini)
 
 	if (parse_remote(cx, &c) < 0)
 		return -1;
+	if (!c.driver)
+		BUG("a remote without a driver");
 	if (ini_has(ini, c.name) && !o->force)
 		return err_set(e, ERR_EXISTS,
 			       "there is a remote \"%s\" already; --force "

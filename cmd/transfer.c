@@ -75,6 +75,8 @@ static int open_places(struct transfer *t, bool to)
 	if (remote_open_source(remotes, argv[0], op, &t->src, &t->file) < 0)
 		return -1;
 	t->name = t->file;
+	/* A link at the destination is replaced, not written through. */
+	remotes->copy_links = false;
 	if (f->sync.backup_dir &&
 	    remote_open(remotes, f->sync.backup_dir, op, &t->backup) < 0)
 		return -1;

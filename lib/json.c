@@ -236,7 +236,7 @@ static const jsmntok_t *next_token(struct reader *r)
 	size_t start;
 
 	skip_space(r);
-	if (t == r->last) {
+	if (!t || t == r->last) {
 		corrupt(r, r->at, "a value is missing");
 		return NULL;
 	}

@@ -199,7 +199,7 @@ int spool_next(struct spool *s, struct op *op, const char **p, size_t *n)
 
 int spool_prev(struct spool *s, struct op *op, const char **p, size_t *n)
 {
-	uint32_t len;
+	uint32_t len = 0;
 
 	if (s->at == 0)
 		return 0;

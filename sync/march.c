@@ -13,9 +13,10 @@
 enum {
 	ON_SRC = 1,
 	ON_DST = 2,
-	FINISH = 4, /* new, or its metadata differs */
-	ATTRS = 8,  /* the extended attributes, too */
-	SHUT = 16,  /* we may not change what is in it, as things are */
+	FINISH = 4,  /* new, or its metadata differs */
+	ATTRS = 8,   /* the extended attributes, too */
+	SHUT = 16,   /* we may not change what is in it, as things are */
+	UNSURE = 32, /* has it, or what it is in, come from elsewhere? */
 	DEPTH_SHIFT = 8
 };
 
@@ -29,6 +30,7 @@ struct march {
 	struct buf path; /* of the entry at hand */
 	bool changed;    /* the folder's own mtime will change */
 	bool shut;       /* it must be opened before */
+	bool unsure;     /* as UNSURE */
 };
 
 static void will_change(struct march *m, struct op *op)
@@ -177,15 +179,19 @@ static void two_folders(struct march *m, struct op *op,
 			const struct entry *from, const struct entry *to)
 {
 	struct sync_run *r = m->r;
-	unsigned flags = ON_SRC | ON_DST;
+	unsigned flags = ON_SRC | ON_DST | (m->unsure ? UNSURE : 0u);
 	struct xattrs x, y;
 
 	if (!goes_deeper(m) || same_folder(r, op, m->path.data, from, to))
 		return;
 	if (meta_differs(r, from, to))
 		flags |= FINISH;
+	/* Renaming a folder into place changes its ctime, but not what is in
+	   it: so nothing below one that has changed is covered by marks. */
+	if (!marks_cover(r, from, to))
+		flags |= UNSURE;
 	if (r->metadata && be_can(r->src, BE_XATTRS) &&
-	    be_can(r->dst, BE_XATTRS) && !marks_cover(r, from, to)) {
+	    be_can(r->dst, BE_XATTRS) && (flags & UNSURE)) {
 		if (be_get_xattrs(r->src, op, m->path.data, &x) < 0 ||
 		    be_get_xattrs(r->dst, op, m->path.data, &y) < 0)
 			run_failed(r, op, m->path.data);
@@ -207,7 +213,7 @@ static void matched(struct march *m, struct op *op, const struct entry *from,
 {
 	struct sync_run *r = m->r;
 
-	match_meta(r, op, m->path.data, m->path.data, from, to);
+	match_meta(r, op, m->path.data, m->path.data, from, to, m->unsure);
 	if (r->opts.mode == SYNC_MOVE && !r->opts.dry_run &&
 	    source_moved(r, op, m->path.data, from) < 0)
 		run_failed(r, op, m->path.data);
@@ -498,7 +504,8 @@ static int visit_folder(void *arg, struct op *op, struct visit *v,
 			   .dir = path,
 			   .depth = depth + (int)(flags >> DEPTH_SHIFT),
 			   .path = BUF_INIT,
-			   .shut = flags & SHUT };
+			   .shut = flags & SHUT,
+			   .unsure = flags & UNSURE };
 	struct side src = { .list = LISTING_INIT };
 	struct side dst = { .list = LISTING_INIT };
 	int rc = -1;
@@ -535,12 +542,14 @@ static int march(struct sync_run *r, struct op *op)
 
 int march_tree(struct sync_run *r, struct op *op)
 {
+	const struct entry dst = { .posix = &r->dst_root };
 	unsigned shut =
 		let_in(r, op, "", r->dst_root.ino ? &r->dst_root : NULL);
 
 	r->walk = walk_new(visit_folder, r);
 	walk_begin(r->walk, "",
 		   ON_SRC | FINISH | ATTRS | shut |
+			   (marks_cover(r, &r->root, &dst) ? 0u : UNSURE) |
 			   (r->new_root ? 0u : ON_DST));
 	return march(r, op);
 }

@@ -79,7 +79,7 @@ static void match_time(struct sync_run *r, struct op *op, const char *dst,
 
 void match_meta(struct sync_run *r, struct op *op, const char *src,
 		const char *dst, const struct entry *from,
-		const struct entry *to)
+		const struct entry *to, bool look)
 {
 	const char *why = meta_differs(r, from, to);
 	struct xattrs x, y, *set = NULL;
@@ -93,7 +93,7 @@ void match_meta(struct sync_run *r, struct op *op, const char *src,
 		return;
 	}
 	if (be_can(r->src, BE_XATTRS) && be_can(r->dst, BE_XATTRS) &&
-	    !marks_cover(r, from, to)) {
+	    (look || !marks_cover(r, from, to))) {
 		if (be_get_xattrs(r->src, op, src, &x) < 0 ||
 		    be_get_xattrs(r->dst, op, dst, &y) < 0) {
 			run_failed(r, op, dst);

@@ -135,9 +135,10 @@ void transfer_item(struct sync_run *r, struct op *op, const struct item *it);
 void put_node(struct sync_run *r, struct op *op, const char *src,
 	      const char *dst, const struct entry *from,
 	      const struct entry *over);
+/* `look`: at the attributes, even if marks_cover(). */
 void match_meta(struct sync_run *r, struct op *op, const char *src,
 		const char *dst, const struct entry *from,
-		const struct entry *to);
+		const struct entry *to, bool look);
 /* In what of mode, owner and mtime they differ, or NULL. */
 const char *meta_differs(const struct sync_run *r, const struct entry *from,
 			 const struct entry *to);

@@ -265,7 +265,7 @@ int run_one(struct sync_run *r, struct op *op, const struct item *it)
 		switch (compare_files(r, &it->from, &it->over, &todo.reason)) {
 		case VERDICT_SAME:
 			match_meta(r, op, it->src, it->dst, &it->from,
-				   &it->over);
+				   &it->over, false);
 			return r->opts.mode == SYNC_MOVE && !r->opts.dry_run
 				       ? source_moved(r, op, it->src, &it->from)
 				       : 0;

@@ -301,7 +301,7 @@ static void do_item(struct sync_run *r, struct op *op, const struct item *it)
 		if (equal) {
 			not_needed(r, it);
 			match_meta(r, op, it->src, it->dst, &it->from,
-				   &it->over);
+				   &it->over, false);
 			if (r->opts.mode == SYNC_MOVE && !r->opts.dry_run &&
 			    source_moved(r, op, it->src, &it->from) < 0)
 				run_failed(r, op, it->src);

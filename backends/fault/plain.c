@@ -246,7 +246,8 @@ static int fault_open_writer(struct backend *be, struct op *op,
 	if (rc == 0 && fault_end(&c, op, rc) < 0) {
 		struct err why = op->err;
 
-		rc = c.inner->ops->close_writer(c.inner, op, *out, false, NULL);
+		(void)!c.inner->ops->close_writer(c.inner, op, *out, false,
+						  NULL);
 		op->err = why;
 		return -1;
 	}

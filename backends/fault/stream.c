@@ -116,11 +116,14 @@ static int spoiled_write(struct sink *sink, struct op *op, const void *p,
 static int check_tag(const struct fault_call *c, struct op *op,
 		     const char **tag)
 {
-	size_t n = *tag ? strlen(*tag) : 0, len = strlen(CHANGED);
-	bool changed = n >= len && strcmp(*tag + n - len, CHANGED) == 0;
+	const char *asked = *tag;
+	size_t n, len = strlen(CHANGED);
+	bool changed;
 
-	if (!*tag)
+	if (!asked)
 		return 0;
+	n = strlen(asked);
+	changed = n >= len && strcmp(asked + n - len, CHANGED) == 0;
 	if (changed != (c->hit && c->fault->changed))
 		return err_set(&op->err, ERR_CONFLICT,
 			       "it has changed on purpose");

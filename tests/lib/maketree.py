@@ -199,11 +199,11 @@ class Maker:
     def special(self, d):
         os.mkfifo(d + b"/fifo", 0o640)
         os.mkfifo(d + b"/fifo-rw", 0o666)
-        here = os.getcwdb()
-        os.chdir(d)
+        # The path of a socket is short: by way of the folder's descriptor.
+        fd = os.open(d, os.O_RDONLY | os.O_DIRECTORY)
         with socket.socket(socket.AF_UNIX) as s:
-            s.bind(b"socket")
-        os.chdir(here)
+            s.bind(b"/proc/self/fd/%d/socket" % fd)
+        os.close(fd)
         if self.root:
             for name, kind, major, minor in [
                     (b"null", stat.S_IFCHR, 1, 3), (b"big", stat.S_IFCHR, 511,
