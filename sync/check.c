@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/listing.h"
 #include "sync/compare.h"
+#include "sync/side.h"
 #include "sync/walk.h"
 
 enum { ON_SRC = 1, ON_DST = 2 };
@@ -264,18 +264,6 @@ static int compare_pair(struct visiting *v, struct op *op,
 	return 0;
 }
 
-struct side {
-	struct listing list;
-	struct entry e;
-	struct posix_meta meta;
-	int more;
-};
-
-static void step(struct side *s, struct op *op)
-{
-	s->more = listing_next(&s->list, op, &s->e, &s->meta);
-}
-
 static bool taken(const struct visiting *v, const struct entry *e)
 {
 	const struct filter *f = v->c->opts->filter;
@@ -327,12 +315,10 @@ static int merge(struct visiting *v, struct op *op, const char *dir,
 {
 	int rc = 0;
 
-	step(a, op);
-	step(b, op);
+	side_step(a, op);
+	side_step(b, op);
 	while (rc == 0 && (a->more > 0 || b->more > 0)) {
-		int order = a->more <= 0   ? 1
-			    : b->more <= 0 ? -1
-					   : strcmp(a->e.name, b->e.name);
+		int order = sides_order(a, b);
 
 		path_join(&v->path, dir, order <= 0 ? a->e.name : b->e.name);
 		if (order < 0)
@@ -342,14 +328,14 @@ static int merge(struct visiting *v, struct op *op, const char *dir,
 		else if (!v->c->opts->one_way)
 			one_side(v, &b->e, CHECK_MISSING_ON_SRC, ON_DST);
 		if (order <= 0)
-			step(a, op);
+			side_step(a, op);
 		if (order >= 0)
-			step(b, op);
+			side_step(b, op);
 		arena_reset(&op->arena);
 		if (rc == 0)
 			rc = op_check(op);
 	}
-	return a->more < 0 || b->more < 0 ? -1 : rc;
+	return sides_end(a, b) < 0 ? -1 : rc;
 }
 
 /* Whether the listing failed, and the rest of the check may go on. */
@@ -370,7 +356,7 @@ static int visit_folder(void *arg, struct op *op, struct visit *visit,
 	struct visiting v = {
 		.c = arg, .visit = visit, .depth = depth, .path = BUF_INIT
 	};
-	struct side a = { .list = LISTING_INIT }, b = { .list = LISTING_INIT };
+	struct side a = SIDE_INIT, b = SIDE_INIT;
 	int rc;
 
 	(void)e;

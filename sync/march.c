@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "backends/listing.h"
 #include "sync/compare.h"
 #include "sync/run.h"
+#include "sync/side.h"
 
 /*
  * What is known of a folder to be visited.  The depth that a late one begins
@@ -356,25 +356,10 @@ static void on_both(struct march *m, struct op *op, const struct entry *from,
 	}
 }
 
-/* The listings of one folder, with the entry at hand of each. */
-struct side {
-	struct listing list;
-	struct entry e;
-	struct posix_meta meta;
-	int more; /* 1: `e` is there; 0: at the end; -1: failed */
-};
-
-static void step(struct side *s, struct op *op)
-{
-	s->more = listing_next(&s->list, op, &s->e, &s->meta);
-}
-
 static void merge_one(struct march *m, struct op *op, struct side *src,
 		      struct side *dst)
 {
-	int order = src->more <= 0   ? 1
-		    : dst->more <= 0 ? -1
-				     : strcmp(src->e.name, dst->e.name);
+	int order = sides_order(src, dst);
 
 	path_join(&m->path, m->dir, order <= 0 ? src->e.name : dst->e.name);
 	if (order > 0) {
@@ -391,24 +376,24 @@ static void merge_one(struct march *m, struct op *op, struct side *src,
 	if (order <= 0) {
 		atomic_fetch_add_explicit(&m->r->stats->listed, 1,
 					  memory_order_relaxed);
-		step(src, op);
+		side_step(src, op);
 	}
 	if (order >= 0)
-		step(dst, op);
+		side_step(dst, op);
 }
 
 static int merge(struct march *m, struct op *op, struct side *src,
 		 struct side *dst)
 {
-	step(src, op);
-	step(dst, op);
+	side_step(src, op);
+	side_step(dst, op);
 	while (src->more > 0 || dst->more > 0) {
 		if (run_check(m->r, op) < 0)
 			return -1;
 		merge_one(m, op, src, dst);
 		arena_reset(&op->arena);
 	}
-	return src->more < 0 || dst->more < 0 ? -1 : 0;
+	return sides_end(src, dst);
 }
 
 /*
@@ -506,8 +491,7 @@ static int visit_folder(void *arg, struct op *op, struct visit *v,
 			   .path = BUF_INIT,
 			   .shut = flags & SHUT,
 			   .unsure = flags & UNSURE };
-	struct side src = { .list = LISTING_INIT };
-	struct side dst = { .list = LISTING_INIT };
+	struct side src = SIDE_INIT, dst = SIDE_INIT;
 	int rc = -1;
 
 	if (run_check(m.r, op) < 0)
