@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct task {
 	struct group *group;
@@ -114,6 +115,13 @@ void pool_free(struct pool *p)
 	pthread_mutex_destroy(&p->lock);
 	free(p->queue);
 	free(p);
+}
+
+unsigned pool_fitting(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cpus < 2 ? 4 : cpus > 8 ? 16 : (unsigned)cpus * 2;
 }
 
 struct group *group_new(struct pool *p)

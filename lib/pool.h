@@ -23,6 +23,12 @@ struct pool *pool_new(unsigned threads, unsigned queue, struct cancel *c);
 /* Ends the threads; every group must have been waited for. */
 void pool_free(struct pool *p);
 
+/*
+ * How many threads fit this machine for work that waits for disks as well as
+ * for processors: two for each of these, within 4 and 16.
+ */
+unsigned pool_fitting(void);
+
 struct group *group_new(struct pool *p);
 
 /*

@@ -8,7 +8,6 @@
 #include "sync/walk.h"
 
 enum { ON_SRC = 1, ON_DST = 2 };
-enum { CHECKERS = 4 }; /* where the user does not say */
 enum { BATCH_FILES = 32, BATCH_BYTES = 2 * 1024 * 1024 };
 
 struct check {
@@ -416,7 +415,7 @@ int check_tree(struct backend *src, struct backend *dst, struct op *op,
 	       const struct check_opts *opts, struct check_stats *stats,
 	       const struct check_report *report)
 {
-	unsigned threads = opts->checkers ? opts->checkers : CHECKERS;
+	unsigned threads = opts->checkers ? opts->checkers : pool_fitting();
 	struct entry e;
 	struct check c;
 	struct walk *w;

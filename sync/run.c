@@ -10,8 +10,8 @@ void sync_opts_init(struct sync_opts *o)
 {
 	*o = (struct sync_opts){
 		.max_depth = -1,
-		.checkers = 4,
-		.transfers = 4,
+		.checkers = pool_fitting(),
+		.transfers = pool_fitting(),
 		.modify_window = -1,
 		.metadata = true,
 		.max_delete = -1,
