@@ -503,7 +503,7 @@ static int visit_folder(void *arg, struct op *op, struct visit *v,
 	if (check_empty(&m, op, &src, &dst) < 0)
 		goto out;
 	rc = merge(&m, op, &src, &dst);
-	if (batch_send(m.r, op, &m.batch) < 0)
+	if (batch_park(m.r, op, &m.batch) < 0)
 		rc = -1;
 	if (rc == 0 && (m.changed || (flags & FINISH)))
 		finish_later(&m, op, e, flags);
@@ -521,7 +521,11 @@ static int march(struct sync_run *r, struct op *op)
 	atomic_store(&r->stats->walking, true);
 	rc = walk_run(r->walk, op, r->opts.checkers);
 	atomic_store(&r->stats->walking, false);
-	return rc < 0 ? run_stop(r, op) : 0;
+	if (rc < 0)
+		run_stop(r, op);
+	if (batch_send_parked(r, op) < 0)
+		rc = -1;
+	return rc;
 }
 
 int march_tree(struct sync_run *r, struct op *op)

@@ -49,7 +49,8 @@ struct sync_run {
 
 	pthread_mutex_t lock; /* guards what follows to the spools */
 	struct flight_slot *slots;
-	struct err fatal; /* why the run was stopped; the first one */
+	struct batch *parked; /* transfer.c */
+	struct err fatal;     /* why the run was stopped; the first one */
 	atomic_bool stopped;
 	atomic_bool incomplete;      /* a listing failed */
 	_Atomic int64_t to_delete;   /* files at the destination */
@@ -66,6 +67,8 @@ struct sync_run {
 	struct spool folders;     /* remove.c: to be finished */
 	struct spool moved;       /* remove.c: source files to delete */
 };
+
+struct batch;
 
 /* What is to be done with one file. */
 enum item_flags {
@@ -129,6 +132,12 @@ struct batch;
 int batch_add(struct sync_run *r, struct op *op, struct batch **b,
 	      const struct item *it) MUST_CHECK;
 int batch_send(struct sync_run *r, struct op *op, struct batch **b) MUST_CHECK;
+/*
+ * At the end of a folder: wake nobody for a file or two, but let them wait a
+ * moment for those of the next one.  What waits at last is sent by the other.
+ */
+int batch_park(struct sync_run *r, struct op *op, struct batch **b) MUST_CHECK;
+int batch_send_parked(struct sync_run *r, struct op *op) MUST_CHECK;
 void transfer_item(struct sync_run *r, struct op *op, const struct item *it);
 
 /* nodes.c: symbolic links and special files; what has the same content. */

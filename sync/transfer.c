@@ -9,11 +9,13 @@
  * Small files go to the transfers by the handful, since handing over costs
  * about as much as copying one.
  */
+enum { BATCH_WAIT = 5 * 1000 * 1000 }; /* ns that a few files wait for more */
 enum { BATCH_FILES = 32, BATCH_BYTES = 2 * 1024 * 1024 };
 
 struct batch {
 	struct sync_run *run;
 	struct arena arena;
+	int64_t began; /* monotonic ns */
 	size_t n;
 	int64_t bytes;
 	struct item item[BATCH_FILES];
@@ -365,16 +367,59 @@ int batch_send(struct sync_run *r, struct op *op, struct batch **at)
 	return run_stop(r, op);
 }
 
+/* The one that waits for more, or a new one. */
+static struct batch *batch_begin(struct sync_run *r)
+{
+	struct batch *b;
+
+	pthread_mutex_lock(&r->lock);
+	b = r->parked;
+	r->parked = NULL;
+	pthread_mutex_unlock(&r->lock);
+	if (b)
+		return b;
+	b = xcalloc(1, sizeof(*b));
+	b->run = r;
+	b->began = clock_mono();
+	return b;
+}
+
+int batch_park(struct sync_run *r, struct op *op, struct batch **at)
+{
+	struct batch *b = *at;
+
+	if (!b)
+		return 0;
+	if (clock_mono() - b->began < BATCH_WAIT) {
+		pthread_mutex_lock(&r->lock);
+		if (!r->parked) {
+			r->parked = b;
+			*at = NULL;
+		}
+		pthread_mutex_unlock(&r->lock);
+	}
+	return batch_send(r, op, at);
+}
+
+int batch_send_parked(struct sync_run *r, struct op *op)
+{
+	struct batch *b;
+
+	pthread_mutex_lock(&r->lock);
+	b = r->parked;
+	r->parked = NULL;
+	pthread_mutex_unlock(&r->lock);
+	return batch_send(r, op, &b);
+}
+
 int batch_add(struct sync_run *r, struct op *op, struct batch **at,
 	      const struct item *it)
 {
 	struct batch *b = *at;
 	struct item *copy;
 
-	if (!b) {
-		b = *at = xcalloc(1, sizeof(*b));
-		b->run = r;
-	}
+	if (!b)
+		b = *at = batch_begin(r);
 	copy = &b->item[b->n++];
 	*copy = *it;
 	copy->src = arena_strdup(&b->arena, it->src);
