@@ -96,6 +96,19 @@ static int enter(struct backend *be, struct op *op, const char *path,
 	return op_check(op);
 }
 
+/*
+ * As enter(), for what writes: a driver that does not know keep_old would
+ * write over the old file all the same.
+ */
+static int enter_write(struct backend *be, struct op *op, const char *path,
+		       unsigned caps, const struct put_opt *opt)
+{
+	if (opt->keep_old && !be_can(be, BE_KEEP_OLD))
+		return err_set(&op->err, ERR_UNSUPPORTED,
+			       "%s: old files cannot be kept there", be->name);
+	return enter(be, op, path, caps);
+}
+
 /* Say what was being done to what: "get photos:2024/a.jpg: ...". */
 static int fail(struct backend *be, struct op *op, const char *what,
 		const char *path)
@@ -246,7 +259,7 @@ int be_put(struct backend *be, struct op *op, const char *path,
 	struct source *spooled;
 	int rc;
 
-	if (enter(be, op, path, 0) < 0)
+	if (enter_write(be, op, path, 0, opt) < 0)
 		return -1;
 	if (sized && hashed)
 		return put_source(be, op, path, src, opt, out);
@@ -338,7 +351,7 @@ int be_copy(struct backend *be, struct op *op, struct backend *from,
 	    const char *src, const struct entry *seen, const char *dst,
 	    const struct put_opt *opt, struct entry *out)
 {
-	if (enter(be, op, dst, BE_COPY) < 0)
+	if (enter_write(be, op, dst, BE_COPY, opt) < 0)
 		return -1;
 	for (unsigned n = 1;
 	     be->ops->copy(be, op, from, src, seen, dst, opt, out) < 0; n++) {
@@ -354,7 +367,7 @@ int be_move(struct backend *be, struct op *op, struct backend *from,
 	    const char *src, const struct entry *seen, const char *dst,
 	    const struct put_opt *opt, struct entry *out)
 {
-	if (enter(be, op, dst, BE_MOVE) < 0)
+	if (enter_write(be, op, dst, BE_MOVE, opt) < 0)
 		return -1;
 	for (unsigned n = 1;
 	     be->ops->move(be, op, from, src, seen, dst, opt, out) < 0; n++) {
@@ -429,7 +442,7 @@ int be_set_meta(struct backend *be, struct op *op, const char *path,
 int be_mknode(struct backend *be, struct op *op, const char *path,
 	      const struct entry *e, const struct put_opt *opt)
 {
-	if (enter(be, op, path, BE_MKNODE) < 0)
+	if (enter_write(be, op, path, BE_MKNODE, opt) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->mknode(be, op, path, e, opt) < 0; n++)
 		if (!again(be, op, n))
@@ -511,7 +524,7 @@ void be_close_reader(struct backend *be, struct source *src)
 int be_open_writer(struct backend *be, struct op *op, const char *path,
 		   int64_t size, const struct put_opt *opt, struct sink **out)
 {
-	if (enter(be, op, path, BE_WRITER) < 0)
+	if (enter_write(be, op, path, BE_WRITER, opt) < 0)
 		return -1;
 	for (unsigned n = 1;
 	     be->ops->open_writer(be, op, path, size, opt, out) < 0; n++)

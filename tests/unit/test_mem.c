@@ -45,6 +45,24 @@ static void a_root_that_is_not_there_is_made_by_put(void)
 	places_end(&p);
 }
 
+static void who_cannot_keep_the_old_file_does_not_replace_it(void)
+{
+	struct bytes_source src = bytes_source(2, 200);
+	const struct put_opt opt = { .mtime = MTIME_UNKNOWN,
+				     .keep_old = "old" };
+	struct backend *be;
+
+	places_begin(&p);
+	be = opened(&p, ":mem:");
+	CHECK(put_bytes(&p, be, "f", 1, 100) == 0);
+	be->caps &= ~(unsigned)BE_KEEP_OLD;
+	CHECK(fails_with(be_put(be, &p.op, "f", &src.base, &opt, NULL),
+			 ERR_UNSUPPORTED));
+	CHECK(gets_bytes(&p, be, "f", 1, 100));
+	be_close(be);
+	places_end(&p);
+}
+
 static void the_quota_holds(void)
 {
 	struct backend *be;
@@ -219,6 +237,7 @@ int main(void)
 {
 	RUN(stores_are_shared_by_name);
 	RUN(a_root_that_is_not_there_is_made_by_put);
+	RUN(who_cannot_keep_the_old_file_does_not_replace_it);
 	RUN(the_quota_holds);
 	RUN(times_are_cut_to_the_step);
 	RUN(only_the_hashes_asked_for_are_shown);
