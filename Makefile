@@ -13,8 +13,8 @@ REMOTE  ?=
 E2E     ?= $(basename $(notdir $(wildcard tests/e2e/*.sh)))
 
 FOLDERS := lib net crypt backends backends/local backends/mem \
-	   backends/fault sync repo vfs mount cmd
-PKGS    := sqlite3 libpcre2-8 libcrypto
+	   backends/fault backends/webdav backends/jotta sync repo vfs mount cmd
+PKGS    := sqlite3 libpcre2-8 libcrypto libcurl expat
 
 # `make fuzz` is a build of its own: clang, its fuzzer and two sanitizers.
 ifneq ($(filter fuzz,$(MAKECMDGOALS)),)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/call.h"
 #include "backends/listing.h"
 #include "backends/spooled.h"
 
@@ -85,8 +86,8 @@ static bool path_is_clean(const char *p)
 	}
 }
 
-static int enter(struct backend *be, struct op *op, const char *path,
-		 unsigned caps)
+int call_enter(struct backend *be, struct op *op, const char *path,
+	       unsigned caps)
 {
 	if (!path_is_clean(path))
 		BUG("%s: unclean path \"%s\"", be->name, path);
@@ -106,12 +107,12 @@ static int enter_write(struct backend *be, struct op *op, const char *path,
 	if (opt->keep_old && !be_can(be, BE_KEEP_OLD))
 		return err_set(&op->err, ERR_UNSUPPORTED,
 			       "%s: old files cannot be kept there", be->name);
-	return enter(be, op, path, caps);
+	return call_enter(be, op, path, caps);
 }
 
 /* Say what was being done to what: "get photos:2024/a.jpg: ...". */
-static int fail(struct backend *be, struct op *op, const char *what,
-		const char *path)
+int call_fail(struct backend *be, struct op *op, const char *what,
+	      const char *path)
 {
 	size_t n = strlen(be->name);
 	bool join =
@@ -128,7 +129,7 @@ static int fail(struct backend *be, struct op *op, const char *what,
 }
 
 /* After the n-th failure: whether to try once more, having waited. */
-static bool again(struct backend *be, struct op *op, unsigned n)
+bool call_again(struct backend *be, struct op *op, unsigned n)
 {
 	unsigned ms = op->err.retry_after;
 	struct err why = op->err;
@@ -176,24 +177,56 @@ int be_list(struct backend *be, struct op *op, const char *dir,
 {
 	struct gather g = { .out = out };
 
-	if (enter(be, op, dir, 0) < 0)
+	if (call_enter(be, op, dir, 0) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->list(be, op, dir, gather, &g) < 0; n++) {
 		listing_reset(out);
-		if (!again(be, op, n))
-			return fail(be, op, "list", dir);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "list", dir);
 	}
 	return listing_sort(out, op);
+}
+
+struct pass {
+	entry_fn *fn;
+	void *arg;
+};
+
+static int pass_on(void *arg, struct op *op, const struct entry *e)
+{
+	struct pass *p = arg;
+
+	if (!name_is_good(e->name, true))
+		return err_set(&op->err, ERR_CORRUPT,
+			       "the listing has the impossible name \"%s\"",
+			       e->name);
+	return p->fn(p->arg, op, e);
+}
+
+int be_list_tree(struct backend *be, struct op *op, const char *dir,
+		 entry_fn *fn, void (*reset)(void *arg), void *arg)
+{
+	struct pass pass = { fn, arg };
+
+	if (call_enter(be, op, dir, BE_LIST_TREE) < 0)
+		return -1;
+	for (unsigned n = 1;
+	     be->ops->list_tree(be, op, dir, pass_on, &pass) < 0; n++) {
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "list", dir);
+		reset(arg);
+	}
+	return 0;
 }
 
 int be_stat(struct backend *be, struct op *op, const char *path,
 	    struct entry *out)
 {
-	if (enter(be, op, path, 0) < 0)
+	if (call_enter(be, op, path, 0) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->stat(be, op, path, out) < 0; n++)
-		if (!again(be, op, n))
-			return fail(be, op, "stat", path);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "stat", path);
 	return 0;
 }
 
@@ -221,15 +254,15 @@ int be_get(struct backend *be, struct op *op, const char *path,
 				       .next = dst };
 	struct get_opt rest = *opt;
 
-	if (enter(be, op, path, opt->off ? BE_RANGE : 0u) < 0)
+	if (call_enter(be, op, path, opt->off ? BE_RANGE : 0u) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->get(be, op, path, &rest, &count.base) < 0;
 	     n++) {
 		bool resumable =
 			count.done == 0 || (opt->tag && be_can(be, BE_RANGE));
 
-		if (!resumable || !again(be, op, n))
-			return fail(be, op, "get", path);
+		if (!resumable || !call_again(be, op, n))
+			return call_fail(be, op, "get", path);
 		rest.off = opt->off + count.done;
 		if (opt->len >= 0)
 			rest.len = opt->len - count.done;
@@ -243,9 +276,9 @@ static int put_source(struct backend *be, struct op *op, const char *path,
 		      struct entry *out)
 {
 	for (unsigned n = 1; be->ops->put(be, op, path, src, opt, out) < 0; n++)
-		if (!src->seek || !again(be, op, n) ||
+		if (!src->seek || !call_again(be, op, n) ||
 		    src->seek(src, op, 0) < 0)
-			return fail(be, op, "put", path);
+			return call_fail(be, op, "put", path);
 	return 0;
 }
 
@@ -264,7 +297,7 @@ int be_put(struct backend *be, struct op *op, const char *path,
 	if (sized && hashed)
 		return put_source(be, op, path, src, opt, out);
 	if (spooled_open(src, op, &with_hash.hash, &spooled) < 0)
-		return fail(be, op, "put", path);
+		return call_fail(be, op, "put", path);
 	rc = put_source(be, op, path, spooled, &with_hash, out);
 	spooled_close(spooled);
 	return rc;
@@ -272,51 +305,51 @@ int be_put(struct backend *be, struct op *op, const char *path,
 
 int be_mkdir(struct backend *be, struct op *op, const char *path)
 {
-	if (enter(be, op, path, 0) < 0)
+	if (call_enter(be, op, path, 0) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->mkdir(be, op, path) < 0; n++)
-		if (!again(be, op, n))
-			return fail(be, op, "mkdir", path);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "mkdir", path);
 	return 0;
 }
 
 int be_rmdir(struct backend *be, struct op *op, const char *path)
 {
-	if (enter(be, op, path, 0) < 0)
+	if (call_enter(be, op, path, 0) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->rmdir(be, op, path) < 0; n++) {
 		if (n > 1 && op->err.kind == ERR_NO_DIR)
 			return 0; /* the answer to the first was lost */
-		if (!again(be, op, n))
-			return fail(be, op, "rmdir", path);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "rmdir", path);
 	}
 	return 0;
 }
 
 int be_unlink(struct backend *be, struct op *op, const char *path)
 {
-	if (enter(be, op, path, 0) < 0)
+	if (call_enter(be, op, path, 0) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->unlink(be, op, path) < 0; n++) {
 		if (n > 1 && op->err.kind == ERR_NOT_FOUND)
 			return 0; /* the answer to the first was lost */
-		if (!again(be, op, n))
-			return fail(be, op, "delete", path);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "delete", path);
 	}
 	return 0;
 }
 
 int be_purge(struct backend *be, struct op *op, const char *dir)
 {
-	if (enter(be, op, dir, 0) < 0)
+	if (call_enter(be, op, dir, 0) < 0)
 		return -1;
 	if (!be_can(be, BE_PURGE))
 		return purge_by_entry(be, op, dir);
 	for (unsigned n = 1; be->ops->purge(be, op, dir) < 0; n++) {
 		if (n > 1 && op->err.kind == ERR_NO_DIR)
 			return 0; /* the answer to the first was lost */
-		if (!again(be, op, n))
-			return fail(be, op, "purge", dir);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "purge", dir);
 	}
 	return 0;
 }
@@ -357,8 +390,8 @@ int be_copy(struct backend *be, struct op *op, struct backend *from,
 	     be->ops->copy(be, op, from, src, seen, dst, opt, out) < 0; n++) {
 		if (arrived(be, op, n, dst, seen, out))
 			return 0;
-		if (!again(be, op, n))
-			return fail(from, op, "copy", src);
+		if (!call_again(be, op, n))
+			return call_fail(from, op, "copy", src);
 	}
 	return 0;
 }
@@ -379,8 +412,8 @@ int be_move(struct backend *be, struct op *op, struct backend *from,
 		if (arrived(be, op, n, dst, seen, out))
 			return 0;
 		op->err = why;
-		if (!again(be, op, n))
-			return fail(from, op, "move", src);
+		if (!call_again(be, op, n))
+			return call_fail(from, op, "move", src);
 	}
 	return 0;
 }
@@ -388,54 +421,54 @@ int be_move(struct backend *be, struct op *op, struct backend *from,
 int be_move_dir(struct backend *be, struct op *op, struct backend *from,
 		const char *src, const char *dst)
 {
-	if (enter(be, op, dst, BE_MOVE_DIR) < 0)
+	if (call_enter(be, op, dst, BE_MOVE_DIR) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->move_dir(be, op, from, src, dst) < 0; n++)
-		if (!again(be, op, n))
-			return fail(from, op, "move", src);
+		if (!call_again(be, op, n))
+			return call_fail(from, op, "move", src);
 	return 0;
 }
 
 int be_touch(struct backend *be, struct op *op, const char *path, int64_t mtime)
 {
-	if (enter(be, op, path, BE_TOUCH) < 0)
+	if (call_enter(be, op, path, BE_TOUCH) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->touch(be, op, path, mtime) < 0; n++)
-		if (!again(be, op, n))
-			return fail(be, op, "touch", path);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "touch", path);
 	return 0;
 }
 
 int be_hash(struct backend *be, struct op *op, const char *path, unsigned want,
 	    struct digests *out)
 {
-	if (enter(be, op, path, BE_HASH) < 0)
+	if (call_enter(be, op, path, BE_HASH) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->hash(be, op, path, want, out) < 0; n++)
-		if (!again(be, op, n))
-			return fail(be, op, "hash", path);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "hash", path);
 	return 0;
 }
 
 int be_get_xattrs(struct backend *be, struct op *op, const char *path,
 		  struct xattrs *out)
 {
-	if (enter(be, op, path, BE_XATTRS) < 0)
+	if (call_enter(be, op, path, BE_XATTRS) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->get_xattrs(be, op, path, out) < 0; n++)
-		if (!again(be, op, n))
-			return fail(be, op, "read attributes of", path);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "read attributes of", path);
 	return 0;
 }
 
 int be_set_meta(struct backend *be, struct op *op, const char *path,
 		const struct entry *want, const struct xattrs *x)
 {
-	if (enter(be, op, path, BE_SET_META) < 0)
+	if (call_enter(be, op, path, BE_SET_META) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->set_meta(be, op, path, want, x) < 0; n++)
-		if (!again(be, op, n))
-			return fail(be, op, "set metadata of", path);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "set metadata of", path);
 	return 0;
 }
 
@@ -445,73 +478,73 @@ int be_mknode(struct backend *be, struct op *op, const char *path,
 	if (enter_write(be, op, path, BE_MKNODE, opt) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->mknode(be, op, path, e, opt) < 0; n++)
-		if (!again(be, op, n))
-			return fail(be, op, "make", path);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "make", path);
 	return 0;
 }
 
 int be_hardlink(struct backend *be, struct op *op, const char *from,
 		const char *to)
 {
-	if (enter(be, op, to, BE_HARDLINK) < 0)
+	if (call_enter(be, op, to, BE_HARDLINK) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->hardlink(be, op, from, to) < 0; n++)
-		if (!again(be, op, n))
-			return fail(be, op, "link", to);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "link", to);
 	return 0;
 }
 
 int be_equal(struct backend *be, struct op *op, const char *path,
 	     struct backend *other, const char *other_path, bool *equal)
 {
-	if (enter(be, op, path, BE_EQUAL) < 0)
+	if (call_enter(be, op, path, BE_EQUAL) < 0)
 		return -1;
 	for (unsigned n = 1;
 	     be->ops->equal(be, op, path, other, other_path, equal) < 0; n++)
-		if (!again(be, op, n))
-			return fail(be, op, "compare", path);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "compare", path);
 	return 0;
 }
 
 int be_quota(struct backend *be, struct op *op, struct quota *out)
 {
-	if (enter(be, op, "", BE_QUOTA) < 0)
+	if (call_enter(be, op, "", BE_QUOTA) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->quota(be, op, out) < 0; n++)
-		if (!again(be, op, n))
-			return fail(be, op, "quota", "");
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "quota", "");
 	return 0;
 }
 
 int be_flush(struct backend *be, struct op *op)
 {
-	if (enter(be, op, "", BE_FLUSH) < 0)
+	if (call_enter(be, op, "", BE_FLUSH) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->flush(be, op) < 0; n++)
-		if (!again(be, op, n))
-			return fail(be, op, "flush", "");
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "flush", "");
 	return 0;
 }
 
 int be_strays(struct backend *be, struct op *op, unsigned *removed)
 {
-	if (enter(be, op, "", BE_STRAYS) < 0)
+	if (call_enter(be, op, "", BE_STRAYS) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->strays(be, op, removed) < 0; n++)
-		if (!again(be, op, n))
-			return fail(be, op, "tidy", "");
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "tidy", "");
 	return 0;
 }
 
 int be_open_reader(struct backend *be, struct op *op, const char *path,
 		   const struct entry *seen, struct source **out)
 {
-	if (enter(be, op, path, BE_READER) < 0)
+	if (call_enter(be, op, path, BE_READER) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->open_reader(be, op, path, seen, out) < 0;
 	     n++)
-		if (!again(be, op, n))
-			return fail(be, op, "open", path);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "open", path);
 	return 0;
 }
 
@@ -528,8 +561,8 @@ int be_open_writer(struct backend *be, struct op *op, const char *path,
 		return -1;
 	for (unsigned n = 1;
 	     be->ops->open_writer(be, op, path, size, opt, out) < 0; n++)
-		if (!again(be, op, n))
-			return fail(be, op, "write", path);
+		if (!call_again(be, op, n))
+			return call_fail(be, op, "write", path);
 	return 0;
 }
 
@@ -542,5 +575,5 @@ int be_close_writer(struct backend *be, struct op *op, struct sink *sink,
 		return 0;
 	if (!commit)
 		op->err = why; /* what led to this tells more */
-	return fail(be, op, "write", "");
+	return call_fail(be, op, "write", "");
 }

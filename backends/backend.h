@@ -29,6 +29,7 @@ enum be_caps {
 	BE_OWNER = 1 << 8,      /* with BE_POSIX: owner and group, too */
 	BE_KEEP_OLD = 1 << 9,   /* put() and copy() know put_opt.keep_old */
 	BE_OWN_CLOCK = 1 << 27, /* ctimes are of this machine's clock */
+	BE_REMOTE = 1 << 28,    /* each call waits for a network */
 	/* From here on: set by backend_init() from the operations there are. */
 	BE_LIST_TREE = 1 << 10,
 	BE_COPY = 1 << 11,
@@ -98,6 +99,87 @@ struct put_opt {
 
 struct quota {
 	int64_t total, used, free, trashed; /* bytes, -1 unknown */
+	int64_t objects;                    /* files, -1 unknown */
+};
+
+/* An older content of a file; `id` goes into get_opt.version. */
+struct version {
+	const char *id;
+	int64_t size;
+	int64_t mtime; /* ns, or MTIME_UNKNOWN */
+	struct digests hash;
+};
+
+typedef int version_fn(void *arg, struct op *op, const struct version *v);
+
+/* A public link to a path. */
+struct link {
+	const char *path; /* below the backend's root */
+	const char *url;
+	enum entry_kind kind;
+	int64_t expires; /* ns since 1970; 0 never or unknown */
+};
+
+struct link_opt {
+	bool unlink;    /* take the link back; one that is not there is fine */
+	int64_t expire; /* ns from now; 0 never */
+};
+
+typedef int link_fn(void *arg, struct op *op, const struct link *l);
+
+/* What trash_restore() and cleanup() have done. */
+struct tidied {
+	int64_t files, dirs, bytes; /* -1 unknown */
+	int64_t left; /* not restored, since something stands there now */
+};
+
+/* One line about the account: "Email", "someone@example.com". */
+typedef int about_fn(void *arg, struct op *op, const char *key,
+		     const char *value);
+
+/*
+ * Services beyond files, which few have; all members may be NULL.  Found by
+ * backend_ops.extra, so that overlays and most drivers need not know them.
+ */
+struct backend_extra {
+	/* Make a public link, or find the one there is; or take it back. */
+	int (*link)(struct backend *be, struct op *op, const char *path,
+		    const struct link_opt *opt, struct link *out);
+
+	/* All links below the root. */
+	int (*links)(struct backend *be, struct op *op, link_fn *fn, void *arg);
+
+	/* Older contents of a file, the newest first, without the current. */
+	int (*versions)(struct backend *be, struct op *op, const char *path,
+			version_fn *fn, void *arg);
+
+	/* Make an older one the current one; the current becomes older. */
+	int (*version_restore)(struct backend *be, struct op *op,
+			       const char *path, const char *version);
+
+	/* What was deleted from `dir` itself, with plain names. */
+	int (*trash_list)(struct backend *be, struct op *op, const char *dir,
+			  entry_fn *fn, void *arg);
+
+	/*
+	 * Bring a deleted file or folder back to where it was.  What stands
+	 * in its place is left alone and counted in out->left, unless
+	 * `overwrite`.  To do it twice changes nothing.
+	 */
+	int (*trash_restore)(struct backend *be, struct op *op,
+			     const char *path, bool overwrite,
+			     struct tidied *out);
+
+	/* Everything in the trash of the whole account, for good. */
+	int (*trash_empty)(struct backend *be, struct op *op,
+			   struct tidied *out);
+
+	/* What unfinished uploads have left on the server, and the like. */
+	int (*cleanup)(struct backend *be, struct op *op, struct tidied *out);
+
+	/* Whose account it is. */
+	int (*userinfo)(struct backend *be, struct op *op, about_fn *fn,
+			void *arg);
 };
 
 /*
@@ -249,6 +331,8 @@ struct backend_ops {
 			   struct sink **out);
 	int (*close_writer)(struct backend *be, struct op *op,
 			    struct sink *sink, bool commit, struct entry *out);
+
+	const struct backend_extra *extra; /* or NULL */
 };
 
 /* The first member of every driver's own structure. */
@@ -260,8 +344,10 @@ struct backend {
 	unsigned listed;    /* bits of those that list() and stat() carry */
 	int64_t mtime_step; /* ns: the finest difference it can store */
 	unsigned max_calls; /* calls at once; 0 for no limit */
+	unsigned calls;     /* threads worth having: 0 as fits the machine */
 	unsigned tries;     /* of a call that fails with a retryable kind */
 	_Atomic int64_t retries; /* how often a call was tried again */
+	_Atomic int64_t already; /* files put whose content was there */
 	_Atomic int64_t
 		lost_xattrs; /* entries whose attributes it cannot keep */
 
@@ -347,6 +433,34 @@ int be_open_writer(struct backend *be, struct op *op, const char *path,
 		   struct sink **out) MUST_CHECK;
 int be_close_writer(struct backend *be, struct op *op, struct sink *sink,
 		    bool commit, struct entry *out) MUST_CHECK;
+
+/*
+ * All below `dir`, in any order, each entry named by its path from `dir`; what
+ * is impossible in a name is as for be_list().  Needs BE_LIST_TREE.  `reset` is
+ * called before a listing that broke off is begun again.
+ */
+int be_list_tree(struct backend *be, struct op *op, const char *dir,
+		 entry_fn *fn, void (*reset)(void *arg), void *arg) MUST_CHECK;
+
+/* ERR_UNSUPPORTED where the driver has no such service. */
+int be_link(struct backend *be, struct op *op, const char *path,
+	    const struct link_opt *opt, struct link *out) MUST_CHECK;
+int be_links(struct backend *be, struct op *op, link_fn *fn,
+	     void *arg) MUST_CHECK;
+int be_versions(struct backend *be, struct op *op, const char *path,
+		version_fn *fn, void *arg) MUST_CHECK;
+int be_version_restore(struct backend *be, struct op *op, const char *path,
+		       const char *version) MUST_CHECK;
+int be_trash_list(struct backend *be, struct op *op, const char *dir,
+		  entry_fn *fn, void *arg) MUST_CHECK;
+int be_trash_restore(struct backend *be, struct op *op, const char *path,
+		     bool overwrite, struct tidied *out) MUST_CHECK;
+int be_trash_empty(struct backend *be, struct op *op,
+		   struct tidied *out) MUST_CHECK;
+int be_cleanup(struct backend *be, struct op *op,
+	       struct tidied *out) MUST_CHECK;
+int be_userinfo(struct backend *be, struct op *op, about_fn *fn,
+		void *arg) MUST_CHECK;
 
 /*
  * Remove a directory and all below it: by the driver's purge(), or else entry

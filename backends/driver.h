@@ -23,6 +23,39 @@ struct driver_option {
 	bool secret;          /* shown as *** */
 	bool required;
 	const char *help;
+	bool obscured; /* a password, kept as rclone keeps it (obscure.h) */
+	bool setup;    /* taken by setup() alone; never in the file */
+};
+
+/* How setup() asks the user; made by cmd/. */
+struct dialog {
+	bool interactive; /* false: ask() and choose() fail, saying which
+			     key=value would have answered them */
+
+	/* Whatever the answer, in the op's arena; a secret is not echoed. */
+	int (*ask)(struct dialog *d, struct op *op, const char *key,
+		   const char *question, bool secret, const char **answer);
+
+	/* `*chosen` holds the one offered first when called. */
+	int (*choose)(struct dialog *d, struct op *op, const char *key,
+		      const char *question, const char *const *choices,
+		      size_t n, size_t *chosen);
+
+	/* A line that the user must see: an address to open. */
+	void (*say)(struct dialog *d, const char *text);
+};
+
+/*
+ * `ferry config create` and `reconnect`: `conf` has the options given (and
+ * stored, if `reconnect`); setup_set() says what shall stand in the section,
+ * NULL for what shall not.
+ */
+struct setup {
+	const struct remote_conf *conf;
+	struct dialog *dialog;
+	bool reconnect;
+	int (*set)(struct setup *s, struct op *op, const char *key,
+		   const char *value);
 };
 
 /* One kind of service, and the one symbol that its folder exports. */
@@ -38,9 +71,14 @@ struct driver {
 	 */
 	int (*open)(const struct remote_conf *conf, const char *root,
 		    struct op *op, struct backend **out);
+
+	/* Sign in, choose what there is to choose; or NULL. */
+	int (*setup)(struct setup *s, struct op *op);
 };
 
 extern const struct driver driver_local;
+extern const struct driver driver_webdav;
+extern const struct driver driver_jotta;
 extern const struct driver driver_mem;
 extern const struct driver driver_fault;
 

@@ -3,6 +3,7 @@
 
 #include "backends/backend.h"
 #include "lib/ini.h"
+#include "net/http.h"
 
 /*
  * Places, as the user writes them:
@@ -58,6 +59,8 @@ struct remotes {
 	struct remotes_shared *shared; /* see remotes_share() */
 	bool metadata;                 /* false with --no-metadata */
 	bool copy_links;               /* local: follow symbolic links (-L) */
+	bool hard_delete;              /* past the service's trash */
+	struct http_settings http;
 };
 
 /* What a driver's open() is given: one section, with the changes on top. */
@@ -77,6 +80,14 @@ struct remote_conf {
 const char *conf_str(const struct remote_conf *c, const char *key);
 bool conf_bool(const struct remote_conf *c, const char *key);
 int64_t conf_int(const struct remote_conf *c, const char *key);
+
+/*
+ * The password behind an `obscured` option, in the op's arena; NULL if it is
+ * not set.  As in rclone the option holds it obscured, also in a connection
+ * string; `config create` obscures what it is given.
+ */
+int conf_password(const struct remote_conf *c, const char *key, struct op *op,
+		  const char **out) MUST_CHECK;
 
 /*
  * Open a place.  ERR_NOT_FOUND if the configuration has no such remote,

@@ -1,0 +1,170 @@
+#ifndef BACKENDS_WEBDAV_WEBDAV_H
+#define BACKENDS_WEBDAV_WEBDAV_H
+
+#include "backends/driver.h"
+#include "net/http.h"
+#include "net/url.h"
+
+/*
+ * WebDAV (RFC 4918), between the files of this folder:
+ *
+ *	webdav.c	options, opening, the service and its requests
+ *	multistatus.c	the answer to PROPFIND, as entries
+ *	read.c		list, stat, get, quota
+ *	change.c	mkdir, rmdir, unlink, purge, copy, move, move_dir
+ *	probe.c		what this server can be trusted with
+ *	put.c		put, with the old file never in danger
+ *	mtime.c		where times are kept
+ *	chunks.c	Nextcloud's chunked upload, resumed across runs
+ */
+
+/*
+ * Where a server keeps the time that a file was given.  WEBDAV_TIME_HEADER: it
+ * takes X-OC-Mtime (and says so), WEBDAV_TIME_DATE: the Date of the PUT
+ * (nginx). The PROP_ ones by PROPPATCH: a live property that getlastmodified
+ * then shows or that is read back itself, or a dead one of our own.
+ * WEBDAV_TIME_MEMORY: nowhere; this machine remembers it with the ETag.
+ */
+enum webdav_time {
+	WEBDAV_TIME_HEADER,
+	WEBDAV_TIME_DATE,
+	WEBDAV_TIME_PROP_LASTMODIFIED,
+	WEBDAV_TIME_PROP_WIN32,
+	WEBDAV_TIME_PROP_GETLAST,
+	WEBDAV_TIME_PROP_OWN,
+	WEBDAV_TIME_MEMORY
+};
+
+/* What the probe has shown, on a temporary file of its own. */
+struct webdav_facts {
+	bool if_match;      /* a wrong If-Match is refused with 412 */
+	bool if_none_match; /* so is If-None-Match: * onto a file */
+	bool stable_etag;   /* strong, the same in PUT and PROPFIND, and a
+			       change of content within a second changes it */
+	bool move_over;     /* MOVE with Overwrite: T replaces a file */
+	bool partial_put;   /* PUT with Content-Range appends */
+	enum webdav_time time;
+};
+
+/* One server and account, shared by all its roots and threads. */
+struct webdav_service {
+	struct http *http;
+	struct url url; /* the remote's; its path ends in '/' */
+	char *key;      /* names it in the memory, without secrets */
+	bool nextcloud; /* vendor nextcloud or owncloud: chunks, OC-... */
+	struct remotes *remotes;
+
+	pthread_mutex_t lock; /* guards what follows */
+	bool probed;
+	struct webdav_facts facts;
+	bool said_no_move; /* the user has been told */
+};
+
+struct webdav {
+	struct backend base;
+	struct webdav_service *service;
+	char *root; /* of this backend, below the service's URL; "" or "a/b" */
+};
+
+/* NULL if `be` is of another driver. */
+struct webdav *webdav_of(struct backend *be);
+
+/* The URL of `path`, absolute and encoded, in the op's arena; "dir/" if dir. */
+const char *webdav_url(const struct webdav *w, struct op *op, const char *path,
+		       bool dir);
+
+/*
+ * Send a request about `path`; 0 if the answer's status is 2xx, else -1 with
+ * the kind that it stands for here: 404 ERR_NOT_FOUND, 409 ERR_NO_DIR (a
+ * missing parent), 412 ERR_CONFLICT, 423 ERR_BUSY, 425 ERR_BUSY, 507
+ * ERR_NO_SPACE, 405 ERR_UNSUPPORTED; the rest as http_fail().  `rq` lacks only
+ * its url.  A 207 whose body names a failure is that failure.
+ */
+int webdav_ask(struct webdav *w, struct op *op, const char *path, bool dir,
+	       struct http_request *rq, struct http_answer *out) MUST_CHECK;
+
+/*
+ * multistatus.c: PROPFIND `path` with Depth 0 or 1, entries as they arrive
+ * (`e->name` is "" for the folder itself; e->tag the ETag, quotes and all; the
+ * mtime as the server keeps it, by the facts known so far).  An href that is
+ * not `path` or directly in it, does not decode, or holds "..", '/' or NUL is
+ * ERR_CORRUPT; so is an answer without the folder itself.
+ */
+int webdav_propfind(struct webdav *w, struct op *op, const char *path,
+		    int depth, entry_fn *fn, void *arg) MUST_CHECK;
+
+/*
+ * probe.c: the facts, from the memory if this server has been probed within 30
+ * days, else probed now in the root's folder, which is made if need be.  Only
+ * for calls that write.  known: only if they are there, without a request.
+ */
+int webdav_facts(struct webdav *w, struct op *op,
+		 struct webdav_facts *out) MUST_CHECK;
+bool webdav_facts_known(struct webdav *w, struct op *op,
+			struct webdav_facts *out);
+
+/*
+ * mtime.c: set it on a file that is there, as `f` says; ERR_UNSUPPORTED for
+ * HEADER and DATE, which come with the PUT.  read: add to a PROPFIND's answer
+ * what MEMORY has (the entry's tag still being the one remembered).
+ */
+int webdav_set_mtime(struct webdav *w, struct op *op, const char *path,
+		     const struct webdav_facts *f, int64_t mtime,
+		     const char *etag) MUST_CHECK;
+void webdav_remembered_mtime(struct webdav *w, struct op *op, const char *path,
+			     struct entry *e);
+
+/* Make the folder `dir` and its missing parents; 405 on a folder is fine. */
+int webdav_mkdir(struct backend *be, struct op *op, const char *dir);
+
+/* A name for a temporary file beside `path`: ".ferry-tmp." and 16 digits. */
+const char *webdav_aside(struct op *op, const char *path);
+bool webdav_is_aside(const char *name);
+
+/*
+ * MOVE (or COPY) within the service; `overwrite` as the header.  `if_match`:
+ * the destination's ETag, tagged to it in an If header where that is trusted,
+ * or NULL.
+ */
+int webdav_transfer(struct webdav *w, struct op *op, const char *method,
+		    struct webdav *from, const char *src, const char *dst,
+		    bool dir, bool overwrite) MUST_CHECK;
+
+/*
+ * chunks.c: upload to `path` in parts (Nextcloud's chunked upload v2), the last
+ * step of which replaces the file.  A part is sent again alone if it fails; a
+ * journal lets the next run go on, if source and destination are the same.
+ */
+bool webdav_wants_chunks(const struct webdav *w, const struct source *src);
+int webdav_put_chunks(struct webdav *w, struct op *op, const char *path,
+		      struct source *src, const struct put_opt *opt,
+		      struct entry *out) MUST_CHECK;
+
+/* As backend_ops has them. */
+int webdav_list(struct backend *be, struct op *op, const char *dir,
+		entry_fn *fn, void *arg);
+int webdav_stat(struct backend *be, struct op *op, const char *path,
+		struct entry *out);
+int webdav_get(struct backend *be, struct op *op, const char *path,
+	       const struct get_opt *opt, struct sink *dst);
+int webdav_quota(struct backend *be, struct op *op, struct quota *out);
+int webdav_put(struct backend *be, struct op *op, const char *path,
+	       struct source *src, const struct put_opt *opt,
+	       struct entry *out);
+int webdav_touch(struct backend *be, struct op *op, const char *path,
+		 int64_t mtime);
+int webdav_rmdir(struct backend *be, struct op *op, const char *dir);
+int webdav_unlink(struct backend *be, struct op *op, const char *path);
+int webdav_purge(struct backend *be, struct op *op, const char *dir);
+int webdav_copy(struct backend *be, struct op *op, struct backend *from,
+		const char *src, const struct entry *seen, const char *dst,
+		const struct put_opt *opt, struct entry *out);
+int webdav_move(struct backend *be, struct op *op, struct backend *from,
+		const char *src, const struct entry *seen, const char *dst,
+		const struct put_opt *opt, struct entry *out);
+int webdav_move_dir(struct backend *be, struct op *op, struct backend *from,
+		    const char *src, const char *dst);
+int webdav_strays(struct backend *be, struct op *op, unsigned *removed);
+int webdav_cleanup(struct backend *be, struct op *op, struct tidied *out);
+
+#endif
