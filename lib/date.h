@@ -6,7 +6,7 @@
 /*
  * Times as servers write them, to and from ns since 1970 (UTC).  Each parser
  * takes a whole NUL-terminated text, with nothing before or after; it is false
- * if `s` is not one or lies outside the years 1601 to 2261.
+ * if `s` is not one or lies outside the years 1678 to 2261, which fit.
  */
 
 /* All three forms of RFC 9110, 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT". */
