@@ -21,9 +21,10 @@
 /*
  * Where a server keeps the time that a file was given.  WEBDAV_TIME_HEADER: it
  * takes X-OC-Mtime (and says so), WEBDAV_TIME_DATE: the Date of the PUT
- * (nginx). The PROP_ ones by PROPPATCH: a live property that getlastmodified
- * then shows or that is read back itself, or a dead one of our own.
- * WEBDAV_TIME_MEMORY: nowhere; this machine remembers it with the ETag.
+ * (nginx). The PROP_ ones by PROPPATCH: getlastmodified shows it then.
+ * PROP_OWN: a dead property of ours, which names the ETag that it is good for,
+ * since a foreign PUT leaves it in place.  WEBDAV_TIME_MEMORY: nowhere; this
+ * machine remembers it, with the ETag.
  */
 enum webdav_time {
 	WEBDAV_TIME_HEADER,
@@ -42,7 +43,8 @@ struct webdav_facts {
 	bool stable_etag;   /* strong, the same in PUT and PROPFIND, and a
 			       change of content within a second changes it */
 	bool move_over;     /* MOVE with Overwrite: T replaces a file */
-	bool partial_put;   /* PUT with Content-Range appends */
+	bool if_header;     /* MOVE heeds If: <dest> (["etag"]) */
+	bool time_moves;    /* a time set on a file is still there after MOVE */
 	enum webdav_time time;
 };
 
@@ -54,7 +56,9 @@ struct webdav_service {
 	bool nextcloud; /* vendor nextcloud or owncloud: chunks, OC-... */
 	struct remotes *remotes;
 
-	pthread_mutex_t lock; /* guards what follows */
+	pthread_mutex_t lock;   /* guards what follows */
+	pthread_cond_t settled; /* a probe is over */
+	bool probing;
 	bool probed;
 	struct webdav_facts facts;
 	bool said_no_move; /* the user has been told */
@@ -64,6 +68,10 @@ struct webdav {
 	struct backend base;
 	struct webdav_service *service;
 	char *root; /* of this backend, below the service's URL; "" or "a/b" */
+
+	pthread_mutex_t lock; /* guards strays; before nothing */
+	struct buf
+		strays; /* paths that webdav_note_stray() has; each with NUL */
 };
 
 /* NULL if `be` is of another driver. */
@@ -82,6 +90,10 @@ const char *webdav_url(const struct webdav *w, struct op *op, const char *path,
  */
 int webdav_ask(struct webdav *w, struct op *op, const char *path, bool dir,
 	       struct http_request *rq, struct http_answer *out) MUST_CHECK;
+
+/* The same for a request that has its URL already. */
+int webdav_ask_url(struct webdav *w, struct op *op, struct http_request *rq,
+		   struct http_answer *out) MUST_CHECK;
 
 /*
  * multistatus.c: PROPFIND `path` with Depth 0 or 1, entries as they arrive
@@ -114,6 +126,15 @@ int webdav_set_mtime(struct webdav *w, struct op *op, const char *path,
 void webdav_remembered_mtime(struct webdav *w, struct op *op, const char *path,
 			     struct entry *e);
 
+/*
+ * The property of WEBDAV_TIME_PROP_OWN, which PROPFIND asks for unless the
+ * facts are known and have another kind; and what its text says of a file
+ * whose size, mtime (the server's) and tag are in `e`: false if nothing.
+ */
+#define WEBDAV_OWN_SPACE "urn:ferry"
+#define WEBDAV_OWN_NAME  "mtime"
+bool webdav_own_time(const char *text, const struct entry *e, int64_t *mtime);
+
 /* Make the folder `dir` and its missing parents; 405 on a folder is fine. */
 int webdav_mkdir(struct backend *be, struct op *op, const char *dir);
 
@@ -122,13 +143,24 @@ const char *webdav_aside(struct op *op, const char *path);
 bool webdav_is_aside(const char *name);
 
 /*
+ * For list(): it has come across an aside (path from the root); strays()
+ * removes it if it is older than a day.
+ */
+void webdav_note_stray(struct webdav *w, const char *path,
+		       const struct entry *e);
+
+/* change.c: move the file at `path` to opt->keep_old, making its parents. */
+int webdav_keep_old(struct webdav *w, struct op *op, const char *path,
+		    const struct put_opt *opt) MUST_CHECK;
+
+/*
  * MOVE (or COPY) within the service; `overwrite` as the header.  `if_match`:
  * the destination's ETag, tagged to it in an If header where that is trusted,
  * or NULL.
  */
 int webdav_transfer(struct webdav *w, struct op *op, const char *method,
 		    struct webdav *from, const char *src, const char *dst,
-		    bool dir, bool overwrite) MUST_CHECK;
+		    bool dir, bool overwrite, const char *if_match) MUST_CHECK;
 
 /*
  * chunks.c: upload to `path` in parts (Nextcloud's chunked upload v2), the last
