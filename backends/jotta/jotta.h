@@ -137,6 +137,13 @@ void jotta_entry(struct op *op, const struct jfs_node *n, const char *name,
 		 struct entry *out);
 
 /*
+ * change.c: move the living file at `path` to where opt->keep_old and keep_in
+ * want it, which must be of the same account (else ERR_UNSUPPORTED).
+ */
+int jotta_keep_old(struct jotta *j, struct op *op, const char *path,
+		   const struct put_opt *opt) MUST_CHECK;
+
+/*
  * upload.c: make the file by its size and MD5 alone, if the service knows such
  * content (cphash); ERR_NOT_FOUND if it does not.
  */
@@ -186,5 +193,26 @@ int jotta_cleanup(struct backend *be, struct op *op, struct tidied *out);
 
 /* setup.c: as driver has it. */
 int jotta_setup(struct setup *s, struct op *op);
+
+/* The options that it alone takes, for the table in jotta.c. */
+#define JOTTA_SETUP_OPTIONS                                                         \
+	{ .name = "login_token",                                                    \
+	  .secret = true,                                                           \
+	  .setup = true,                                                            \
+	  .help = "personal login token, from the service's web page" },            \
+		{ .name = "service",                                                \
+		  .setup = true,                                                    \
+		  .help = "a service under another name, which is signed in to "    \
+			  "with a browser: telia_no, tele2, elkjop, ..." },         \
+		{ .name = "well_known_url",                                         \
+		  .setup = true,                                                    \
+		  .help = "the address of such a service's sign-in, if it is none " \
+			  "of those known" },                                       \
+	{                                                                           \
+		.name = "redirect_port", .type = OPTION_INT,                        \
+		.fallback = "53682", .setup = true,                                 \
+		.help = "the port on this machine that the browser comes "          \
+			"back to; 0: any"                                           \
+	}
 
 #endif
