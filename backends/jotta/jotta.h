@@ -195,24 +195,26 @@ int jotta_cleanup(struct backend *be, struct op *op, struct tidied *out);
 int jotta_setup(struct setup *s, struct op *op);
 
 /* The options that it alone takes, for the table in jotta.c. */
-#define JOTTA_SETUP_OPTIONS                                                         \
-	{ .name = "login_token",                                                    \
-	  .secret = true,                                                           \
-	  .setup = true,                                                            \
-	  .help = "personal login token, from the service's web page" },            \
-		{ .name = "service",                                                \
-		  .setup = true,                                                    \
-		  .help = "a service under another name, which is signed in to "    \
-			  "with a browser: telia_no, tele2, elkjop, ..." },         \
-		{ .name = "well_known_url",                                         \
-		  .setup = true,                                                    \
-		  .help = "the address of such a service's sign-in, if it is none " \
-			  "of those known" },                                       \
-	{                                                                           \
-		.name = "redirect_port", .type = OPTION_INT,                        \
-		.fallback = "53682", .setup = true,                                 \
-		.help = "the port on this machine that the browser comes "          \
-			"back to; 0: any"                                           \
-	}
+/* clang-format off */
+#define JOTTA_SETUP_OPTIONS						\
+	{ .name = "login_token",					\
+	  .secret = true,						\
+	  .setup = true,						\
+	  .help = "personal login token, from the service's web page" }, \
+	{ .name = "service",						\
+	  .setup = true,						\
+	  .help = "a service under another name, signed in to with a "	\
+		  "browser: telia_no, tele2, elkjop, ..." },		\
+	{ .name = "well_known_url",					\
+	  .setup = true,						\
+	  .help = "the address of such a service's sign-in, if it is "	\
+		  "none of those known" },				\
+	{ .name = "redirect_port",					\
+	  .type = OPTION_INT,						\
+	  .fallback = "53682",						\
+	  .setup = true,						\
+	  .help = "the port on this machine that the browser comes "	\
+		  "back to; 0: any" }
+/* clang-format on */
 
 #endif
