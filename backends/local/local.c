@@ -54,6 +54,7 @@ static int local_quota(struct backend *be, struct op *op, struct quota *out)
 		.free = bytes_of(s.f_bavail, s.f_frsize),
 		.used = bytes_of(s.f_blocks - s.f_bfree, s.f_frsize),
 		.trashed = -1,
+		.objects = -1,
 	};
 	return 0;
 }

@@ -233,7 +233,8 @@ static int mem_quota(struct backend *be, struct op *op, struct quota *out)
 	*out = (struct quota){ .total = m->quota,
 			       .used = m->store->used,
 			       .free = -1,
-			       .trashed = -1 };
+			       .trashed = -1,
+			       .objects = -1 };
 	pthread_mutex_unlock(&m->store->lock);
 	if (m->quota >= 0)
 		out->free = m->quota > out->used ? m->quota - out->used : 0;
