@@ -19,6 +19,16 @@
  */
 
 /*
+ * The dead property of WEBDAV_TIME_PROP_OWN: "<ns since 1970, decimal> <what
+ * it belongs to>", the latter being getetag (or getlastmodified, where there is
+ * none) as PROPFIND showed it.  Servers keep dead properties when another
+ * client writes the file anew: it counts only while the two are the same.
+ */
+#define WEBDAV_NS        "https://ferry.invalid/ns"
+#define WEBDAV_NS_MTIME  "mtime"
+#define WEBDAV_OWN_MTIME WEBDAV_NS " " WEBDAV_NS_MTIME
+
+/*
  * Where a server keeps the time that a file was given.  WEBDAV_TIME_HEADER: it
  * takes X-OC-Mtime (and says so), WEBDAV_TIME_DATE: the Date of the PUT
  * (nginx). The PROP_ ones by PROPPATCH: getlastmodified shows it then.
@@ -55,6 +65,11 @@ struct webdav_service {
 	char *key;      /* names it in the memory, without secrets */
 	bool nextcloud; /* vendor nextcloud or owncloud: chunks, OC-... */
 	struct remotes *remotes;
+	char *bearer;         /* "Bearer ...", fixed; or NULL */
+	char *bearer_command; /* that prints it; or NULL */
+
+	pthread_mutex_t token_lock; /* guards token; while the command runs */
+	char *token;                /* what it printed, "Bearer ..." */
 
 	pthread_mutex_t lock;   /* guards what follows */
 	pthread_cond_t settled; /* a probe is over */
@@ -62,6 +77,7 @@ struct webdav_service {
 	bool probed;
 	struct webdav_facts facts;
 	bool said_no_move; /* the user has been told */
+	bool copy_forgets; /* COPY makes a file of now, and none can be set */
 };
 
 struct webdav {
@@ -138,7 +154,12 @@ bool webdav_own_time(const char *text, const struct entry *e, int64_t *mtime);
 /* Make the folder `dir` and its missing parents; 405 on a folder is fine. */
 int webdav_mkdir(struct backend *be, struct op *op, const char *dir);
 
-/* A name for a temporary file beside `path`: ".ferry-tmp." and 16 digits. */
+/*
+ * A name for a temporary file beside `path`: ".ferry-tmp." and 16 hexadecimal
+ * digits, of which the first 8 are the time in seconds and the others drawn at
+ * random: strays() tells by them how old it is, since its mtime may have been
+ * set already.
+ */
 const char *webdav_aside(struct op *op, const char *path);
 bool webdav_is_aside(const char *name);
 
@@ -154,9 +175,34 @@ int webdav_keep_old(struct webdav *w, struct op *op, const char *path,
 		    const struct put_opt *opt) MUST_CHECK;
 
 /*
- * MOVE (or COPY) within the service; `overwrite` as the header.  `if_match`:
- * the destination's ETag, tagged to it in an If header where that is trusted,
- * or NULL.
+ * Whether `now` is still what was `seen`: by tags where both have one, else by
+ * size and mtime as far as known.
+ */
+bool webdav_same(const struct entry *seen, const struct entry *now);
+
+/*
+ * change.c: look whether `opt` allows a file at `path`: ERR_IS_DIR, ERR_EXISTS
+ * and ERR_CONFLICT as put_opt.mode has them.  *there says if one is to be
+ * replaced, and *old (in the op's arena) what it is.
+ */
+int webdav_check_place(struct webdav *w, struct op *op, const char *path,
+		       const struct put_opt *opt, bool *there,
+		       struct entry *old) MUST_CHECK;
+
+/*
+ * Move the file at `path`, which is there, to where opt->keep_old wants it,
+ * with parents: just before the new one is put in place.  If that then fails,
+ * give_back() returns the old one to its place; op->err stays as it was.
+ */
+int webdav_keep_old(struct webdav *w, struct op *op, const char *path,
+		    const struct put_opt *opt) MUST_CHECK;
+void webdav_give_back(struct webdav *w, struct op *op, const char *path,
+		      const struct put_opt *opt);
+
+/*
+ * MOVE (or COPY) within the service, a file or a folder, making the parents of
+ * `dst` if they are missing.  `overwrite` is the header: false, ERR_EXISTS if
+ * something is there; true, it is deleted, be it a folder: check before.
  */
 int webdav_transfer(struct webdav *w, struct op *op, const char *method,
 		    struct webdav *from, const char *src, const char *dst,
