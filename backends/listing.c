@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "lib/fold.h"
 #include "lib/spool.h"
 
 /*
@@ -202,6 +203,69 @@ out:
 	return rc;
 }
 
+/* FNV-1a: what is foreign can make two collide, which costs a false twin. */
+static uint64_t hash_of(const char *p, size_t n)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	while (n--)
+		h = (h ^ (unsigned char)*p++) * 0x100000001b3u;
+	return h;
+}
+
+static void remember_fold(struct listing_folds *f, const char *p, size_t n)
+{
+	if (f->n == f->cap) {
+		f->cap = f->cap ? f->cap * 2 : 64;
+		f->at = xrealloc(f->at, f->cap, sizeof(*f->at));
+	}
+	f->at[f->n++] = hash_of(p, n);
+}
+
+static void pack_folded(struct listing *l, const struct entry *e)
+{
+	struct entry folded = *e;
+	struct buf key = BUF_INIT;
+
+	fold_case(&key, e->name);
+	remember_fold(&l->folds, key.data, key.len);
+	buf_addf(&key, "//%s", e->name);
+	folded.name = key.data;
+	entry_pack(&l->data, &folded);
+	buf_free(&key);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x < y ? -1 : x > y;
+}
+
+/* Of the hashes, those that are there more than once. */
+static void keep_twins(struct listing_folds *f)
+{
+	size_t n = 0;
+
+	if (f->n)
+		qsort(f->at, f->n, sizeof(*f->at), by_value);
+	for (size_t i = 1; i < f->n; i++)
+		if (f->at[i] == f->at[i - 1] &&
+		    (n == 0 || f->at[n - 1] != f->at[i]))
+			f->at[n++] = f->at[i];
+	f->n = n;
+}
+
+bool listing_has_twin(const struct listing *l, const char *folded, size_t n)
+{
+	uint64_t h = hash_of(folded, n);
+
+	return l->folds.n && bsearch(&h, l->folds.at, l->folds.n,
+				     sizeof(*l->folds.at), by_value);
+}
+
 int listing_add(struct listing *l, struct op *op, const struct entry *e)
 {
 	if (l->data.len >= LISTING_MEMORY && spill(l, op) < 0)
@@ -212,7 +276,10 @@ int listing_add(struct listing *l, struct op *op, const struct entry *e)
 	}
 	l->refs[l->n++].at = (uint32_t)l->data.len;
 	l->total++;
-	entry_pack(&l->data, e);
+	if (l->fold)
+		pack_folded(l, e);
+	else
+		entry_pack(&l->data, e);
 	return 0;
 }
 
@@ -282,6 +349,7 @@ int listing_sort(struct listing *l, struct op *op)
 {
 	struct listing_runs *rs = l->runs;
 
+	keep_twins(&l->folds);
 	if (!rs) {
 		sort_refs(l);
 		return 0;
@@ -384,7 +452,7 @@ void listing_reset(struct listing *l)
 	runs_free(l->runs);
 	l->runs = NULL;
 	buf_reset(&l->data);
-	l->n = l->at = l->total = 0;
+	l->n = l->at = l->total = l->folds.n = 0;
 	l->last = NULL;
 }
 
@@ -393,5 +461,6 @@ void listing_free(struct listing *l)
 	runs_free(l->runs);
 	buf_free(&l->data);
 	free(l->refs);
+	free(l->folds.at);
 	*l = (struct listing)LISTING_INIT;
 }

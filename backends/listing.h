@@ -25,6 +25,17 @@ struct listing {
 	size_t at;        /* the next one to read */
 	const char *last; /* name of the last one that was read */
 	size_t total;     /* entries added so far */
+
+	/*
+	 * Set before the first listing_add(): sort by the names as a service
+	 * that ignores case takes them (lib/fold.h).  An entry's name is then
+	 * given as FOLDED "//" NAME.
+	 */
+	bool fold;
+	struct listing_folds {
+		uint64_t *at; /* a hash of each; once sorted, of twins only */
+		size_t n, cap;
+	} folds;
 };
 
 #define LISTING_INIT             \
@@ -45,6 +56,12 @@ int listing_sort(struct listing *l, struct op *op) MUST_CHECK;
  */
 int listing_next(struct listing *l, struct op *op, struct entry *e,
 		 struct posix_meta *meta) MUST_CHECK;
+
+/*
+ * Whether another entry has the same name but for case; `folded` need not end
+ * after its `n` bytes.  After listing_sort().
+ */
+bool listing_has_twin(const struct listing *l, const char *folded, size_t n);
 
 /* Forget the entries, keep the memory. */
 void listing_reset(struct listing *l);

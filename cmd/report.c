@@ -227,6 +227,8 @@ static void add_traffic(struct buf *b, const struct report *r, int64_t ns)
 		show_size(b, resumed);
 		buf_adds(b, " of it copied before");
 	}
+	add_part(b, atomic_load(&r->stats.already),
+		 "already there and not sent");
 	add_part(b, atomic_load(&r->stats.strays),
 		 "left-overs of broken runs removed");
 }
@@ -298,6 +300,7 @@ static void json_summary(struct report *r, int rc, int64_t ns)
 	json_int(&j, "bytes", r->bytes);
 	json_int(&j, "moved_bytes", atomic_load(&r->stats.moved.bytes));
 	json_int(&j, "resumed_bytes", atomic_load(&r->stats.resumed));
+	json_int(&j, "already_there", atomic_load(&r->stats.already));
 	json_int(&j, "strays", atomic_load(&r->stats.strays));
 	json_int(&j, "elapsed_ms", ns / 1000000);
 	json_end(&j);

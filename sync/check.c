@@ -341,7 +341,11 @@ static int merge(struct visiting *v, struct op *op, const char *dir,
 static bool unreadable(struct visiting *v, struct op *op, struct backend *be,
 		       const char *dir, struct side *s)
 {
-	if (be_list(be, op, dir, &s->list) == 0)
+	struct sync_run *r = &v->c->run;
+
+	s->list.fold = r->no_case;
+	if (lister_list(be == r->src ? r->src_lister : r->dst_lister, op, dir,
+			&s->list) == 0)
 		return false;
 	if (op->err.kind != ERR_CANCELED)
 		tell(v->c, CHECK_ERROR, dir, NULL, &op->err);
@@ -402,6 +406,7 @@ static void begin(struct check *c, struct backend *src, struct backend *dst,
 		.run = { .src = src,
 			 .dst = dst,
 			 .window = step,
+			 .no_case = be_can(dst, BE_NO_CASE),
 			 .metadata = opts->metadata && be_can(src, BE_POSIX) &&
 				     be_can(dst, BE_POSIX) },
 		.opts = opts,
@@ -415,7 +420,11 @@ int check_tree(struct backend *src, struct backend *dst, struct op *op,
 	       const struct check_opts *opts, struct check_stats *stats,
 	       const struct check_report *report)
 {
-	unsigned threads = opts->checkers ? opts->checkers : pool_fitting();
+	unsigned most = src->calls > dst->calls ? src->calls : dst->calls;
+	unsigned threads = opts->checkers          ? opts->checkers
+			   : most > pool_fitting() ? most
+						   : pool_fitting();
+	enum lister_mode mode;
 	struct entry e;
 	struct check c;
 	struct walk *w;
@@ -431,6 +440,11 @@ int check_tree(struct backend *src, struct backend *dst, struct op *op,
 		pthread_mutex_destroy(&c.run.report_lock);
 		return -1;
 	}
+	mode = opts->max_depth >= 0 || !filter_is_empty(opts->filter)
+		       ? LISTER_EACH
+		       : LISTER_WHOLE;
+	c.run.src_lister = lister_new(src, mode);
+	c.run.dst_lister = lister_new(dst, mode);
 	c.readers = pool_new(threads, threads * 4, op->cancel);
 	c.group = group_new(c.readers);
 	w = walk_new(visit_folder, &c);
@@ -443,6 +457,8 @@ int check_tree(struct backend *src, struct backend *dst, struct op *op,
 	}
 	pool_free(c.readers);
 	walk_free(w);
+	lister_free(c.run.src_lister);
+	lister_free(c.run.dst_lister);
 	pthread_mutex_destroy(&c.run.report_lock);
 	if (rc < 0) {
 		op->err = why;

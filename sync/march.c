@@ -356,6 +356,16 @@ static void on_both(struct march *m, struct op *op, const struct entry *from,
 	}
 }
 
+/* Two files that would become one: neither is touched. */
+static void fail_twin(struct march *m, struct op *op)
+{
+	err_set(&op->err, ERR_CONFLICT,
+		"the destination takes its name for that of another file here, "
+		"which differs from it only in upper and lower case: rename "
+		"one of them");
+	run_failed(m->r, op, m->path.data);
+}
+
 static void merge_one(struct march *m, struct op *op, struct side *src,
 		      struct side *dst)
 {
@@ -364,6 +374,8 @@ static void merge_one(struct march *m, struct op *op, struct side *src,
 	path_join(&m->path, m->dir, order <= 0 ? src->e.name : dst->e.name);
 	if (order > 0) {
 		only_on_dst(m, op, &dst->e);
+	} else if (side_has_twin(src) && taken(m, &src->e)) {
+		fail_twin(m, op);
 	} else if (!taken(m, &src->e)) {
 		if (order == 0 && m->r->opts.delete_excluded)
 			only_on_dst(m, op, &dst->e);
@@ -405,7 +417,9 @@ static int list(struct march *m, struct op *op, struct backend *be,
 {
 	struct sync_run *r = m->r;
 
-	if (be_list(be, op, m->dir, &s->list) == 0)
+	s->list.fold = r->no_case;
+	if (lister_list(be == r->src ? r->src_lister : r->dst_lister, op,
+			m->dir, &s->list) == 0)
 		return 1;
 	if (be == r->dst && op->err.kind == ERR_NO_DIR)
 		return 1; /* nothing is there yet */

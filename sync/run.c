@@ -10,8 +10,6 @@ void sync_opts_init(struct sync_opts *o)
 {
 	*o = (struct sync_opts){
 		.max_depth = -1,
-		.checkers = pool_fitting(),
-		.transfers = pool_fitting(),
 		.modify_window = -1,
 		.metadata = true,
 		.max_delete = -1,
@@ -156,6 +154,29 @@ static int64_t window_of(const struct sync_run *r)
 	return w < r->dst->mtime_step ? r->dst->mtime_step : w;
 }
 
+/*
+ * Threads for the work: what waits for a network has many, since each has one
+ * request on its way, and how many of them may go at once is found out below.
+ */
+static unsigned threads_for(unsigned wanted, const struct backend *a,
+			    const struct backend *b)
+{
+	unsigned most = a->calls > b->calls ? a->calls : b->calls;
+
+	if (wanted)
+		return wanted;
+	return most > pool_fitting() ? most : pool_fitting();
+}
+
+/* What is known beforehand of how much of a side will be looked at. */
+static enum lister_mode lister_mode(const struct sync_opts *o, bool filtered,
+				    bool all)
+{
+	if (o->max_depth >= 0 || filtered)
+		return LISTER_EACH;
+	return all ? LISTER_WHOLE : LISTER_LATER;
+}
+
 struct sync_run *sync_new(struct backend *src, struct backend *dst,
 			  const struct sync_opts *opts,
 			  struct sync_stats *stats,
@@ -174,14 +195,17 @@ struct sync_run *sync_new(struct backend *src, struct backend *dst,
 	r->metadata = opts->metadata && be_can(src, BE_POSIX) &&
 		      be_can(dst, BE_POSIX | BE_SET_META);
 	r->copies = be_can(dst, BE_COPY);
+	r->batches = r->copies && !be_can(dst, BE_REMOTE);
+	r->no_case = be_can(dst, BE_NO_CASE);
 	r->filtered = !filter_is_empty(opts->filter);
+	r->src_lister = lister_new(src, lister_mode(opts, r->filtered, true));
+	r->dst_lister = lister_new(
+		dst, lister_mode(opts, r->filtered, opts->mode == SYNC_SYNC));
 	r->window = window_of(r);
 	if (opts->max_duration >= 0)
 		r->deadline = clock_mono() + opts->max_duration;
-	if (r->opts.transfers == 0)
-		r->opts.transfers = 1;
-	if (r->opts.checkers == 0)
-		r->opts.checkers = 1;
+	r->opts.transfers = threads_for(opts->transfers, src, dst);
+	r->opts.checkers = threads_for(opts->checkers, src, dst);
 	r->slots = xcalloc(r->opts.transfers + 1, sizeof(*r->slots));
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_mutex_init(&r->report_lock, NULL);
@@ -200,6 +224,8 @@ void sync_free(struct sync_run *r)
 	if (!r)
 		return;
 	walk_free(r->walk);
+	lister_free(r->src_lister);
+	lister_free(r->dst_lister);
 	links_free(&r->links);
 	links_free(&r->dst_links);
 	spool_free(&r->extra_links);

@@ -1,6 +1,7 @@
 #ifndef SYNC_RUN_H
 #define SYNC_RUN_H
 
+#include "backends/lister.h"
 #include "lib/pool.h"
 #include "lib/spool.h"
 #include "sync/links.h"
@@ -32,6 +33,8 @@ struct sync_run {
 
 	bool metadata; /* both sides have it and it is wanted */
 	bool copies;   /* the destination can copy from the source */
+	bool batches;  /* files go to the transfers by the handful */
+	bool no_case;  /* the destination does not tell "A" from "a" */
 	bool filtered;
 	bool new_root;    /* the destination was not there */
 	int64_t window;   /* ns: two mtimes that differ by less are equal */
@@ -56,6 +59,7 @@ struct sync_run {
 	_Atomic int64_t to_delete;   /* files at the destination */
 	pthread_mutex_t report_lock; /* one event at a time */
 
+	struct lister *src_lister, *dst_lister;
 	struct pool *transfers;
 	struct group *group;
 	struct walk *walk;

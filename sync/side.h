@@ -11,7 +11,9 @@ struct side {
 	struct listing list;
 	struct entry e;
 	struct posix_meta meta;
-	int more; /* 1: `e` is there; 0: at the end; -1: failed */
+	int more;        /* 1: `e` is there; 0: at the end; -1: failed */
+	const char *key; /* of `e`: its name, but with list.fold folded ... */
+	size_t key_len;  /* ... and the "//" that ends it */
 };
 
 #define SIDE_INIT                     \
@@ -23,10 +25,14 @@ struct side {
 void side_step(struct side *s, struct op *op);
 
 /*
- * Whose entry is next, by name: negative the first's alone, positive the
- * second's alone, 0 that of both.  One of the two must have one.
+ * Whose entry is next, by name (both with list.fold or both without): negative
+ * the first's alone, positive the second's alone, 0 that of both.  One of the
+ * two must have one.
  */
 int sides_order(const struct side *a, const struct side *b);
+
+/* Whether the listing has another name that differs from this one in case. */
+bool side_has_twin(const struct side *s);
 
 /* -1 if either listing broke off. */
 int sides_end(const struct side *a, const struct side *b) MUST_CHECK;

@@ -219,6 +219,7 @@ static int result(struct sync_run *r, struct op *op, int rc)
 	int64_t lost = atomic_load(&r->dst->lost_xattrs);
 
 	atomic_store(&r->stats->resumed, atomic_load(&r->stats->moved.resumed));
+	atomic_store(&r->stats->already, atomic_load(&r->dst->already));
 	if (lost)
 		run_notice(r, "",
 			   "the destination cannot keep some extended "

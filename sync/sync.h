@@ -22,9 +22,9 @@ enum sync_mode {
 
 struct sync_opts {
 	enum sync_mode mode;
-	const struct filter *filter; /* or NULL */
-	int max_depth;               /* -1 no limit */
-	unsigned checkers, transfers;
+	const struct filter *filter;  /* or NULL */
+	int max_depth;                /* -1 no limit */
+	unsigned checkers, transfers; /* 0: as fits */
 	unsigned threads; /* for one large file; 0: as fits the machine */
 
 	bool dry_run;
@@ -106,6 +106,7 @@ struct sync_stats {
 	_Atomic int64_t meta;    /* entries whose metadata alone was set */
 	_Atomic int64_t resumed; /* that a killed run had copied */
 	_Atomic int64_t strays;  /* left-overs of killed runs removed */
+	_Atomic int64_t already; /* files whose content the service had */
 	_Atomic int64_t failed;
 	_Atomic bool walking; /* more may still be found */
 };

@@ -74,14 +74,40 @@ static int counted_seek(struct source *src, struct op *op, int64_t off)
 	return c->inner->seek(c->inner, op, off);
 }
 
-/* From a service that is read like a file to any other. */
-static int put_from(struct sync_run *r, struct op *op, const struct item *it,
-		    const struct put_opt *opt)
+/*
+ * A service that must know the MD5 beforehand may have the content already; to
+ * read a file twice is cheap, and the memory of hashes often spares even that.
+ */
+static int add_md5(struct sync_run *r, struct op *op, const struct item *it,
+		   struct digests *known)
 {
-	struct counted c = { .base.read = counted_read };
+	struct acct *acct = op->acct;
+	struct digests found = { 0 };
 	int rc;
 
-	if (be_open_reader(r->src, op, it->src, &it->from, &c.inner) < 0)
+	if (!be_can(r->dst, BE_PUT_MD5) || known->have & 1u << HASH_MD5 ||
+	    !be_can(r->src, BE_HASH) || !(r->src->hashes & 1u << HASH_MD5))
+		return 0;
+	op->acct = NULL; /* nothing is moved by this */
+	rc = be_hash(r->src, op, it->src, 1u << HASH_MD5, &found);
+	op->acct = acct;
+	if (rc < 0)
+		return -1;
+	memcpy(known->md5, found.md5, sizeof(known->md5));
+	known->have |= 1u << HASH_MD5;
+	return 0;
+}
+
+/* From a service that is read like a file to any other. */
+static int put_from(struct sync_run *r, struct op *op, const struct item *it,
+		    const struct put_opt *plain)
+{
+	struct counted c = { .base.read = counted_read };
+	struct put_opt with_md5 = *plain, *opt = &with_md5;
+	int rc;
+
+	if (add_md5(r, op, it, &with_md5.hash) < 0 ||
+	    be_open_reader(r->src, op, it->src, &it->from, &c.inner) < 0)
 		return -1;
 	c.base.size = c.inner->size;
 	c.base.stable = c.inner->stable;
@@ -133,12 +159,15 @@ static int get_into(struct sync_run *r, struct op *op, const struct item *it,
 struct through {
 	struct sink base;
 	struct spool *spool;
+	struct hasher *hasher; /* or NULL */
 };
 
 static int through_write(struct sink *s, struct op *op, const void *p, size_t n)
 {
 	struct through *t = container_of(s, struct through, base);
 
+	if (t->hasher)
+		hasher_add(t->hasher, p, n);
 	for (size_t at = 0; at < n; at += 65536) {
 		size_t k = n - at < 65536 ? n - at : 65536;
 
@@ -194,8 +223,9 @@ static int replay_seek(struct source *src, struct op *op, int64_t off)
 }
 
 static int get_then_put(struct sync_run *r, struct op *op,
-			const struct item *it, const struct put_opt *opt)
+			const struct item *it, const struct put_opt *plain)
 {
+	struct put_opt opt = *plain;
 	struct get_opt get = { .len = -1, .tag = it->from.tag };
 	struct spool spool;
 	struct through down = { .base.write = through_write, .spool = &spool };
@@ -206,12 +236,17 @@ static int get_then_put(struct sync_run *r, struct op *op,
 			     .spool = &spool };
 	int rc;
 
+	if (be_can(r->dst, BE_PUT_MD5) && !(opt.hash.have & 1u << HASH_MD5))
+		down.hasher = hasher_new(1u << HASH_MD5);
 	spool_init(&spool);
 	rc = be_get(r->src, op, it->src, &get, &down.base);
 	spool_rewind_first(&spool);
+	if (down.hasher)
+		hasher_end(down.hasher, &opt.hash);
 	if (rc == 0)
-		rc = be_put(r->dst, op, it->dst, &up.base, opt, NULL);
+		rc = be_put(r->dst, op, it->dst, &up.base, &opt, NULL);
 	spool_free(&spool);
+	hasher_free(down.hasher);
 	return rc;
 }
 
@@ -436,7 +471,7 @@ int batch_add(struct sync_run *r, struct op *op, struct batch **at,
 	atomic_fetch_add(&r->stats->bytes_found,
 			 it->from.size > 0 ? it->from.size : 0);
 	/* Only where copying needs no wire: there each file counts. */
-	if (r->copies && b->n < BATCH_FILES && b->bytes < BATCH_BYTES)
+	if (r->batches && b->n < BATCH_FILES && b->bytes < BATCH_BYTES)
 		return 0;
 	return batch_send(r, op, at);
 }

@@ -2,11 +2,12 @@
 
 #include <string.h>
 
-#include "backends/listing.h"
+#include "backends/lister.h"
 #include "sync/walk.h"
 
 struct tree {
 	struct backend *be;
+	struct lister *lister; /* or NULL: `dir` is not the root */
 	const struct tree_opt *opt;
 	tree_fn *fn;
 	void *arg;
@@ -40,7 +41,8 @@ static int list_dir(struct tree *t, struct op *op, const char *dir, int depth,
 	struct buf path = BUF_INIT;
 	struct posix_meta meta;
 	struct entry e;
-	int rc = be_list(t->be, op, dir, &l);
+	int rc = t->lister ? lister_list(t->lister, op, dir, &l)
+			   : be_list(t->be, op, dir, &l);
 
 	if (rc < 0 && depth > 0 && t->opt->unreadable &&
 	    op->err.kind != ERR_CANCELED) {
@@ -111,11 +113,16 @@ int tree_walk(struct backend *be, struct op *op, const char *dir,
 			return -1;
 		t.dev = e.posix ? e.posix->dev + 1 : 0;
 	}
-	if (opt->threads <= 1)
-		return list_dir(&t, op, dir, 0, descend, &top);
-	w = walk_new(visit, &t);
-	walk_begin(w, dir, 0);
-	rc = walk_run(w, op, opt->threads);
-	walk_free(w);
+	if (*dir == '\0' && opt->max_depth < 0 && filter_is_empty(opt->filter))
+		t.lister = lister_new(be, LISTER_WHOLE);
+	if (opt->threads <= 1) {
+		rc = list_dir(&t, op, dir, 0, descend, &top);
+	} else {
+		w = walk_new(visit, &t);
+		walk_begin(w, dir, 0);
+		rc = walk_run(w, op, opt->threads);
+		walk_free(w);
+	}
+	lister_free(t.lister);
 	return rc;
 }

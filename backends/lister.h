@@ -1,0 +1,29 @@
+#ifndef BACKENDS_LISTER_H
+#define BACKENDS_LISTER_H
+
+#include "backends/backend.h"
+#include "backends/listing.h"
+
+/*
+ * The folders below a backend's root, listed one by one or, where the service
+ * can tell of all of them at once (BE_LIST_TREE), out of one listing.  That is
+ * kept in a temporary file, folder by folder; in memory there are 32 bytes a
+ * folder.  For any number of threads.
+ */
+enum lister_mode {
+	LISTER_EACH,  /* never at once */
+	LISTER_WHOLE, /* everything will be asked for */
+	LISTER_LATER  /* at once when a good many have been asked for */
+};
+
+struct lister;
+
+/* For a driver that cannot list at once every mode is LISTER_EACH. */
+struct lister *lister_new(struct backend *be, enum lister_mode mode);
+void lister_free(struct lister *l);
+
+/* As be_list(). */
+int lister_list(struct lister *l, struct op *op, const char *dir,
+		struct listing *out) MUST_CHECK;
+
+#endif
