@@ -34,7 +34,14 @@ struct jotta_account {
 	struct http *http;                 /* the API and JFS, with the token */
 	struct http *plain;                /* for tokens, without */
 	struct oauth *oauth;               /* NULL until opened */
-	char *api_url, *jfs_url, *www_url; /* each ends in '/' */
+
+	/*
+	 * Each ends in '/'; by default https://api.jottacloud.com/, to which
+	 * "account/v1/customer" or "files/v1/allocate" is appended,
+	 * https://jfs.jottacloud.com/jfs/ and https://www.jottacloud.com/.
+	 */
+	char *api_url, *jfs_url, *www_url;
+
 
 	pthread_mutex_t lock; /* guards what follows */
 	char *username;       /* the first part of JFS paths; asked once */
