@@ -143,12 +143,9 @@ void webdav_remembered_mtime(struct webdav *w, struct op *op, const char *path,
 			     struct entry *e);
 
 /*
- * The property of WEBDAV_TIME_PROP_OWN, which PROPFIND asks for unless the
- * facts are known and have another kind; and what its text says of a file
- * whose size, mtime (the server's) and tag are in `e`: false if nothing.
+ * What the text of WEBDAV_OWN_MTIME says of a file whose mtime (the server's)
+ * and tag are in `e`: false if it is not good for that any more.
  */
-#define WEBDAV_OWN_SPACE "urn:ferry"
-#define WEBDAV_OWN_NAME  "mtime"
 bool webdav_own_time(const char *text, const struct entry *e, int64_t *mtime);
 
 /* Make the folder `dir` and its missing parents; 405 on a folder is fine. */
@@ -169,10 +166,6 @@ bool webdav_is_aside(const char *name);
  */
 void webdav_note_stray(struct webdav *w, const char *path,
 		       const struct entry *e);
-
-/* change.c: move the file at `path` to opt->keep_old, making its parents. */
-int webdav_keep_old(struct webdav *w, struct op *op, const char *path,
-		    const struct put_opt *opt) MUST_CHECK;
 
 /*
  * Whether `now` is still what was `seen`: by tags where both have one, else by
@@ -203,6 +196,7 @@ void webdav_give_back(struct webdav *w, struct op *op, const char *path,
  * MOVE (or COPY) within the service, a file or a folder, making the parents of
  * `dst` if they are missing.  `overwrite` is the header: false, ERR_EXISTS if
  * something is there; true, it is deleted, be it a folder: check before.
+ * `if_match`: the ETag of `dst`, sent in an If header; or NULL.
  */
 int webdav_transfer(struct webdav *w, struct op *op, const char *method,
 		    struct webdav *from, const char *src, const char *dst,
