@@ -9,7 +9,9 @@
  * WebDAV (RFC 4918), between the files of this folder:
  *
  *	webdav.c	options, opening, the service and its requests
- *	multistatus.c	the answer to PROPFIND, as entries
+ *	token.c		bearer_token_command
+ *	multistatus.c	the answer to PROPFIND, item by item
+ *	propfind.c	PROPFIND, and its answer as entries
  *	read.c		list, stat, get, quota
  *	change.c	mkdir, rmdir, unlink, purge, copy, move, move_dir
  *	probe.c		what this server can be trusted with
@@ -111,8 +113,11 @@ int webdav_ask(struct webdav *w, struct op *op, const char *path, bool dir,
 int webdav_ask_url(struct webdav *w, struct op *op, struct http_request *rq,
 		   struct http_answer *out) MUST_CHECK;
 
+/* The kind that a status stands for, as above; always -1. */
+int webdav_fail(struct op *op, const struct http_answer *a);
+
 /*
- * multistatus.c: PROPFIND `path` with Depth 0 or 1, entries as they arrive
+ * propfind.c: PROPFIND `path` with Depth 0 or 1, entries as they arrive
  * (`e->name` is "" for the folder itself; e->tag the ETag, quotes and all; the
  * mtime as the server keeps it, by the facts known so far).  An href that is
  * not `path` or directly in it, does not decode, or holds "..", '/' or NUL is
