@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "crypt/obscure.h"
 #include "lib/parse.h"
 
 static const struct driver_option *find_option(const struct driver *d,
@@ -87,6 +88,30 @@ int64_t conf_int(const struct remote_conf *c, const char *key)
 	return value;
 }
 
+int conf_password(const struct remote_conf *c, const char *key, struct op *op,
+		  const char **out)
+{
+	const struct driver_option *o = find_option(c->driver, key);
+	struct buf plain = BUF_INIT;
+	const char *text;
+	int rc = 0;
+
+	text = text_of(c, must_have(c, key, o && o->obscured, o));
+	*out = NULL;
+	if (!text || *text == '\0')
+		return 0;
+	if (reveal(&plain, text, &op->err) < 0)
+		rc = err_set(&op->err, ERR_INVALID,
+			     "%s: the value of \"%s\" is no obscured password; "
+			     "\"ferry obscure -\" makes one",
+			     c->name, key);
+	else
+		*out = arena_strdup(&op->arena, plain.data);
+	explicit_bzero(plain.data, plain.len);
+	buf_free(&plain);
+	return rc;
+}
+
 /* What a value of that type is called, for messages. */
 static const char *const type_names[] = {
 	[OPTION_STR] = "text",
@@ -95,6 +120,11 @@ static const char *const type_names[] = {
 	[OPTION_SIZE] = "a size such as 10M",
 	[OPTION_DURATION] = "a duration such as 1m30s",
 };
+
+bool conf_is_secret(const struct driver_option *o)
+{
+	return o->secret || o->obscured;
+}
 
 static bool fits(const struct driver_option *o, const char *text)
 {
@@ -150,7 +180,7 @@ static int missing(const struct remote_conf *c, const char *key,
 		       c->name, key, c->driver->name, key);
 }
 
-int conf_check(const struct remote_conf *c, const char *section, struct err *e)
+int conf_check_values(const struct remote_conf *c, struct err *e)
 {
 	const struct driver_option *o = c->driver->options;
 
@@ -159,14 +189,33 @@ int conf_check(const struct remote_conf *c, const char *section, struct err *e)
 	for (; o && o->name; o++) {
 		const char *text = text_of(c, o);
 
-		if (o->required && (!text || *text == '\0'))
-			return missing(c, o->name, section, e);
 		if (text && !fits(o, text))
 			return err_set(e, ERR_INVALID,
 				       "%s: option \"%s\" must be %s, which "
 				       "\"%s\" is not",
 				       c->name, o->name, type_names[o->type],
-				       o->secret ? "***" : text);
+				       conf_is_secret(o) ? "***" : text);
+	}
+	return 0;
+}
+
+int conf_check(const struct remote_conf *c, const char *section, struct err *e)
+{
+	const struct driver_option *o = c->driver->options;
+
+	if (conf_check_values(c, e) < 0)
+		return -1;
+	for (; o && o->name; o++) {
+		const char *text = text_of(c, o);
+
+		if (o->setup && given(c, o->name))
+			return err_set(
+				e, ERR_INVALID,
+				"%s: option \"%s\" is taken by \"ferry "
+				"config create\" and \"reconnect\" alone",
+				c->name, o->name);
+		if (o->required && (!text || *text == '\0'))
+			return missing(c, o->name, section, e);
 	}
 	return 0;
 }
@@ -193,7 +242,7 @@ static void add_option(struct buf *b, const struct driver_option *known,
 	const char *comma = strchr(o->value, ',');
 
 	buf_addf(b, ",%s=", o->key);
-	if (!known || known->secret)
+	if (!known || conf_is_secret(known))
 		buf_adds(b, "***");
 	else if (o->value[0] == ':' && comma)
 		buf_addf(b, "\"%.*s,...\"", (int)(comma - o->value), o->value);
