@@ -105,7 +105,7 @@ $(FUZZERS): %: %.o $(B)/tests/lib/replay.o $(B)/core.a
 endif
 
 # Programs of the benchmark, which share nothing with ferry.
-BENCH := $(addprefix $(B)/tests/lib/,mktree measure floor)
+BENCH := $(addprefix $(B)/tests/lib/,mktree measure floor delay_proxy)
 $(BENCH): %: %.o
 	$(call say,LINK)
 	$(Q)$(LINK)
@@ -123,7 +123,7 @@ unit: $(UNIT)
 suite: $(B)/tests/suite/suite
 	@$(RUN) tests/lib/suite $(REMOTE)
 
-e2e: $(B)/ferry
+e2e: $(B)/ferry $(B)/tests/lib/delay_proxy
 	@$(RUN) tests/lib/run $(E2E:%=tests/e2e/%.sh)
 
 soak: $(B)/ferry
