@@ -62,13 +62,14 @@ struct webdav_facts {
 
 /* One server and account, shared by all its roots and threads. */
 struct webdav_service {
+	struct arena arena; /* url, key, bearer_command */
 	struct http *http;
-	struct url url; /* the remote's; its path ends in '/' */
-	char *key;      /* names it in the memory, without secrets */
-	bool nextcloud; /* vendor nextcloud or owncloud: chunks, OC-... */
+	struct url url;  /* the remote's; its path ends in '/' */
+	const char *key; /* names it in the memory, without secrets */
+	bool nextcloud;  /* vendor nextcloud or owncloud: chunks, OC-... */
 	struct remotes *remotes;
-	char *bearer;         /* "Bearer ...", fixed; or NULL */
-	char *bearer_command; /* that prints it; or NULL */
+	char *bearer;               /* "Bearer ...", fixed; or NULL */
+	const char *bearer_command; /* that prints it; or NULL */
 
 	pthread_mutex_t token_lock; /* guards token; while the command runs */
 	char *token;                /* what it printed, "Bearer ..." */
@@ -224,6 +225,8 @@ int webdav_stat(struct backend *be, struct op *op, const char *path,
 		struct entry *out);
 int webdav_get(struct backend *be, struct op *op, const char *path,
 	       const struct get_opt *opt, struct sink *dst);
+int webdav_hash(struct backend *be, struct op *op, const char *path,
+		unsigned want, struct digests *out);
 int webdav_quota(struct backend *be, struct op *op, struct quota *out);
 int webdav_put(struct backend *be, struct op *op, const char *path,
 	       struct source *src, const struct put_opt *opt,
