@@ -1,0 +1,495 @@
+#include "net/exchange.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "lib/clock.h"
+
+enum {
+	HEADERS_MAX = 128,
+	HEAD_MAX = 64 * 1024,
+	HEADS_MAX = 256 * 1024, /* with the answers before the last one */
+	BODY_MAX = 1 << 20,
+	DRAIN_MAX = 256 * 1024, /* read in vain, so that a connection lives */
+	EXPECT_MIN = 1 << 20,   /* asked about before it is sent */
+};
+
+static const char *host_of(const struct exchange *x)
+{
+	return x->url->host;
+}
+
+/*
+ * What goes out.
+ */
+
+static bool has_content(const struct http_request *rq)
+{
+	return rq->source || rq->body;
+}
+
+static int64_t content_size(const struct http_request *rq)
+{
+	if (rq->source)
+		return rq->size;
+	return rq->body ? (int64_t)rq->body_len : 0;
+}
+
+/*
+ * The source's own end is looked at before the last bytes leave: what notices
+ * there that a file has changed must be in time to stop the upload.
+ */
+static int check_end(struct exchange *x)
+{
+	const struct http_request *rq = x->rq;
+	char more;
+	ssize_t n;
+
+	if (rq->source->size < 0 || x->sent != rq->size ||
+	    rq->source_at + rq->size != rq->source->size)
+		return 0;
+	n = rq->source->read(rq->source, x->op, &more, 1);
+	if (n > 0)
+		return err_set(&x->op->err, ERR_CONFLICT,
+			       "more than %lld bytes came",
+			       (long long)rq->size);
+	return n < 0 ? -1 : 0;
+}
+
+static ssize_t pull(struct exchange *x, char *to, size_t room)
+{
+	const struct http_request *rq = x->rq;
+	int64_t left = content_size(rq) - x->sent;
+	size_t n = left < (int64_t)room ? (size_t)left : room;
+	ssize_t got = (ssize_t)n;
+
+	if (n == 0)
+		return 0;
+	if (!rq->source) {
+		memcpy(to, rq->body + x->sent, n);
+	} else {
+		x->pulled = true;
+		got = rq->source->read(rq->source, x->op, to, n);
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			return err_set(&x->op->err, ERR_CONFLICT,
+				       "ended after %lld of %lld bytes",
+				       (long long)x->sent, (long long)rq->size);
+	}
+	x->sent += got;
+	if (rq->source && check_end(x) < 0)
+		return -1;
+	return got;
+}
+
+static size_t on_read(char *to, size_t size, size_t n, void *arg)
+{
+	struct exchange *x = ((struct handle *)arg)->under_way;
+	ssize_t got = pull(x, to, size * n);
+
+	x->moved_at = clock_mono();
+	if (got < 0) {
+		x->failed = true;
+		return CURL_READFUNC_ABORT;
+	}
+	return (size_t)got;
+}
+
+int exchange_rewind(struct op *op, const struct http_request *rq)
+{
+	if (!rq->source->seek)
+		return err_set(&op->err, ERR_NETWORK,
+			       "the data comes only once and was sent in vain");
+	return rq->source->seek(rq->source, op, rq->source_at);
+}
+
+/* libcurl begins anew, on another connection or after a 401. */
+static int on_seek(void *arg, curl_off_t off, int whence)
+{
+	struct exchange *x = ((struct handle *)arg)->under_way;
+
+	if (off != 0 || whence != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	if (x->pulled) {
+		if (!x->rq->source->seek)
+			return CURL_SEEKFUNC_CANTSEEK;
+		if (exchange_rewind(x->op, x->rq) < 0) {
+			x->failed = true;
+			return CURL_SEEKFUNC_FAIL;
+		}
+	}
+	x->pulled = false;
+	x->sent = 0;
+	return CURL_SEEKFUNC_OK;
+}
+
+/*
+ * What comes back.
+ */
+
+static int endless_head(struct exchange *x)
+{
+	return err_set(&x->op->err, ERR_CORRUPT,
+		       "%s: more headers than are allowed", host_of(x));
+}
+
+static int add_line(struct exchange *x, const char *line, size_t n)
+{
+	struct buf *head = &x->handle->head;
+
+	x->moved_at = clock_mono();
+	x->head_bytes += n;
+	if (x->head_bytes > HEADS_MAX)
+		return endless_head(x);
+	if (n >= 5 && memcmp(line, "HTTP/", 5) == 0 &&
+	    (x->head_ended || head->len == 0)) {
+		/* the ones before (100, a first 401) do not count */
+		buf_reset(head);
+		x->head_ended = false;
+		x->lines = 0;
+	} else if (x->head_ended) {
+		return 0; /* after the body */
+	}
+	if (n == 0 || *line == '\r' || *line == '\n') {
+		x->head_ended = true;
+		return 0;
+	}
+	if (++x->lines > HEADERS_MAX + 1 || head->len + n > HEAD_MAX)
+		return endless_head(x);
+	buf_add(head, line, n);
+	return 0;
+}
+
+static size_t on_header(char *line, size_t size, size_t n, void *arg)
+{
+	struct exchange *x = ((struct handle *)arg)->under_way;
+
+	if (add_line(x, line, size * n) < 0) {
+		x->failed = true;
+		return 0;
+	}
+	return size * n;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* "name: value" to its parts, in place; false for what is none. */
+static bool split_header(char *line, char *end, struct http_header *out)
+{
+	char *colon = memchr(line, ':', (size_t)(end - line));
+
+	if (!colon || is_blank(*line) ||
+	    memchr(line, '\0', (size_t)(end - line)))
+		return false;
+	*colon = '\0';
+	out->name = line;
+	for (line = colon + 1; line < end && is_blank(*line); line++)
+		;
+	while (end > line && is_blank(end[-1]))
+		end--;
+	*end = '\0';
+	out->value = line;
+	return true;
+}
+
+/* "HTTP/1.1 200 OK" */
+static int status_of(const char *line)
+{
+	const char *blank = strchr(line, ' ');
+	int status = 0;
+
+	if (!blank)
+		return 0;
+	for (int i = 1; i <= 3; i++) {
+		if (blank[i] < '0' || blank[i] > '9')
+			return 0;
+		status = status * 10 + (blank[i] - '0');
+	}
+	return status;
+}
+
+static bool is_success(const struct exchange *x)
+{
+	return x->answer.status >= 200 && x->answer.status < 300;
+}
+
+/* All headers have come: make them readable and let the caller look. */
+static int know_head(struct exchange *x)
+{
+	struct arena *a = &x->op->arena;
+	struct buf *head = &x->handle->head;
+	struct http_header *list =
+		arena_alloc(a, (x->lines + 1) * sizeof(*list));
+	char *text = arena_memdup(a, head->data, head->len + 1);
+	char *end = text + head->len;
+	size_t n = 0;
+
+	x->head_known = true;
+	x->answer = (struct http_answer){ .status = status_of(text),
+					  .headers = list,
+					  .body = "" };
+	if (!x->answer.status)
+		return err_set(&x->op->err, ERR_CORRUPT, "%s: no HTTP answer",
+			       host_of(x));
+	while (text < end) {
+		char *next = memchr(text, '\n', (size_t)(end - text));
+
+		next = next ? next : end;
+		if (n < x->lines && split_header(text, next, &list[n]))
+			n++;
+		text = next + 1;
+	}
+	list[n] = (struct http_header){ 0 };
+	if (x->rq->sink && x->rq->head && is_success(x))
+		return x->rq->head(x->rq->head_arg, x->op, &x->answer);
+	return 0;
+}
+
+/* The answer's text, for which there is no sink. */
+static int keep(struct exchange *x, const char *p, size_t n)
+{
+	struct buf *body = &x->handle->body;
+	size_t max = x->rq->max_body ? x->rq->max_body : BODY_MAX;
+	size_t room = max - body->len;
+
+	if (n > room && is_success(x))
+		return err_set(&x->op->err, ERR_CORRUPT,
+			       "%s: an answer of more than %zu bytes",
+			       host_of(x), max);
+	buf_add(body, p, n < room ? n : room);
+	if (n > room)
+		x->dropped += (int64_t)(n - room);
+	x->cut = x->dropped > DRAIN_MAX;
+	return x->cut ? -1 : 0;
+}
+
+static size_t on_write(char *p, size_t size, size_t n, void *arg)
+{
+	struct exchange *x = ((struct handle *)arg)->under_way;
+	int rc;
+
+	n *= size;
+	if (!x->head_known && know_head(x) < 0)
+		rc = -1;
+	else if (x->rq->sink && is_success(x))
+		rc = x->rq->sink->write(x->rq->sink, x->op, p, n);
+	else
+		rc = keep(x, p, n);
+	x->moved_at = clock_mono();
+	if (rc < 0) {
+		x->failed = !x->cut;
+		return 0;
+	}
+	return n;
+}
+
+static int on_connected(void *arg, char *ip, char *local_ip, int port,
+			int local_port)
+{
+	struct exchange *x = ((struct handle *)arg)->under_way;
+
+	(void)ip;
+	(void)local_ip;
+	(void)port;
+	(void)local_port;
+	x->connected = true;
+	x->moved_at = clock_mono();
+	return CURL_PREREQFUNC_OK;
+}
+
+/* Called at least once a second, and each time something has moved. */
+static int on_progress(void *arg, curl_off_t down_total, curl_off_t down,
+		       curl_off_t up_total, curl_off_t up)
+{
+	struct exchange *x = ((struct handle *)arg)->under_way;
+	int64_t limit = x->settings->timeout, now = clock_mono();
+
+	(void)down_total;
+	(void)up_total;
+	limit = limit ? limit : 300 * NS_PER_SEC;
+	if (up != x->up || down != x->down) {
+		x->up = up;
+		x->down = down;
+		x->moved_at = now;
+	}
+	if (op_check(x->op) < 0) {
+		x->failed = true;
+	} else if (x->connected && limit > 0 && now - x->moved_at > limit) {
+		err_set(&x->op->err, ERR_TIMEOUT,
+			"%s: no byte moved for %.3g seconds", host_of(x),
+			(double)limit / 1e9);
+		x->failed = true;
+	}
+	return x->failed;
+}
+
+/*
+ * How it is put together.
+ */
+
+static void prepare(struct handle *hd)
+{
+	CURL *curl = hd->curl;
+
+	curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(curl, CURLOPT_READDATA, hd);
+	curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+	curl_easy_setopt(curl, CURLOPT_SEEKDATA, hd);
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, hd);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_write);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, hd);
+	curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_connected);
+	curl_easy_setopt(curl, CURLOPT_PREREQDATA, hd);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, hd);
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	hd->prepared = true;
+}
+
+static bool is_token(const char *s)
+{
+	const char *start = s;
+
+	while ((uint8_t)*s > ' ' && (uint8_t)*s < 0x7f &&
+	       !strchr("()<>@,;:\\\"/[]?={}", *s))
+		s++;
+	return s > start && !*s;
+}
+
+/* Lines of our own making would be smuggled in by a line's end. */
+static bool is_value(const char *s)
+{
+	while ((uint8_t)*s >= ' ' && *s != 0x7f)
+		s++;
+	return !*s;
+}
+
+static int add_header(struct exchange *x, struct curl_slist ***end,
+		      const char *name, const char *value)
+{
+	struct arena *a = &x->handle->arena;
+	struct curl_slist *node;
+
+	if (!is_token(name) || !is_value(value))
+		return err_set(&x->op->err, ERR_INVALID,
+			       "header %.40s: a control character in it",
+			       is_token(name) ? name : "?");
+	node = arena_alloc(a, sizeof(*node));
+	/* libcurl takes "name:" as the wish to leave one of its own out */
+	node->data = *value ? arena_printf(a, "%s: %s", name, value)
+			    : arena_printf(a, "%s;", name);
+	**end = node;
+	*end = &node->next;
+	return 0;
+}
+
+static int set_headers(struct exchange *x)
+{
+	const struct http_header *const lists[] = { x->headers,
+						    x->rq->headers };
+	struct curl_slist *first = NULL, **end = &first;
+	struct curl_slist *no_expect;
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		for (const struct http_header *h = lists[i]; h && h->name; h++)
+			if (add_header(x, &end, h->name, h->value) < 0)
+				return -1;
+	if (x->authorization &&
+	    add_header(x, &end, "Authorization", x->authorization) < 0)
+		return -1;
+	if (has_content(x->rq) && content_size(x->rq) <= EXPECT_MIN) {
+		no_expect = arena_alloc(&x->handle->arena, sizeof(*no_expect));
+		no_expect->data = arena_strdup(&x->handle->arena, "Expect:");
+		*end = no_expect;
+	}
+	curl_easy_setopt(x->handle->curl, CURLOPT_HTTPHEADER, first);
+	return 0;
+}
+
+static int set_request(struct exchange *x)
+{
+	struct handle *hd = x->handle;
+	const struct http_request *rq = x->rq;
+	CURL *curl = hd->curl;
+	struct buf url = BUF_INIT;
+	bool empty = strcmp(rq->method, "PUT") == 0 ||
+		     strcmp(rq->method, "POST") == 0;
+
+	if (!is_token(rq->method))
+		BUG("method \"%s\"", rq->method);
+	url_text(&url, x->url);
+	curl_easy_setopt(curl, CURLOPT_URL, url.data);
+	buf_free(&url);
+	/* puts back what the others set */
+	curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+	if (strcmp(rq->method, "HEAD") == 0) {
+		curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+	} else if (has_content(rq) || empty) {
+		curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE,
+				 (curl_off_t)content_size(rq));
+	}
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, rq->method);
+	if (rq->gzip != hd->gzip)
+		curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING,
+				 rq->gzip ? "gzip" : NULL);
+	hd->gzip = rq->gzip;
+	if (x->fresh != hd->fresh)
+		curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, (long)x->fresh);
+	hd->fresh = x->fresh;
+	return set_headers(x);
+}
+
+static int finish(struct exchange *x, CURLcode code)
+{
+	struct handle *hd = x->handle;
+	long connects = 1;
+
+	if (!x->failed && (code == CURLE_OK || x->cut)) {
+		if (!x->head_known && know_head(x) < 0)
+			return -1;
+		x->answer.body_len = hd->body.len;
+		if (hd->body.len)
+			x->answer.body = arena_memdup(
+				&x->op->arena, hd->body.data, hd->body.len + 1);
+		return 0;
+	}
+	if (x->failed)
+		return -1;
+	curl_easy_getinfo(hd->curl, CURLINFO_NUM_CONNECTS, &connects);
+	x->lost_kept = connects == 0 && x->connected && x->head_bytes == 0 &&
+		       (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
+			code == CURLE_GOT_NOTHING);
+	return exchange_fail(x, code);
+}
+
+int exchange_run(struct exchange *x, struct handle *hd)
+{
+	CURLcode code;
+	int rc = -1;
+
+	x->handle = hd;
+	hd->under_way = x;
+	hd->error[0] = '\0';
+	buf_reset(&hd->head);
+	buf_reset(&hd->body);
+	if (!hd->prepared)
+		prepare(hd);
+	if (set_request(x) < 0)
+		goto out;
+	x->moved_at = clock_mono();
+	code = curl_easy_perform(hd->curl);
+	dump_bodies(&hd->dump);
+	x->bytes = x->up + x->down;
+	rc = finish(x, code);
+out:
+	curl_easy_setopt(hd->curl, CURLOPT_HTTPHEADER, NULL);
+	arena_reset(&hd->arena);
+	hd->under_way = NULL;
+	return rc;
+}
