@@ -224,7 +224,7 @@ static int keep(void *arg, struct op *op, const struct entry *e)
 	return 0;
 }
 
-int webdav_look_etag(struct webdav *w, struct op *op, const char *path,
+int webdav_find_etag(struct webdav *w, struct op *op, const char *path,
 		     struct entry *out, const char **etag)
 {
 	const char *slash = strrchr(path, '/');
@@ -241,10 +241,10 @@ int webdav_look_etag(struct webdav *w, struct op *op, const char *path,
 	return 0;
 }
 
-int webdav_look(struct webdav *w, struct op *op, const char *path,
+int webdav_find(struct webdav *w, struct op *op, const char *path,
 		struct entry *out)
 {
 	const char *etag;
 
-	return webdav_look_etag(w, op, path, out, &etag);
+	return webdav_find_etag(w, op, path, out, &etag);
 }

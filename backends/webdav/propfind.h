@@ -15,14 +15,14 @@ int webdav_propfind_items(struct webdav *w, struct op *op, const char *path,
 			  void *arg) MUST_CHECK;
 
 /* As webdav_propfind() with Depth 0, for both kinds; name and all copied. */
-int webdav_look(struct webdav *w, struct op *op, const char *path,
+int webdav_find(struct webdav *w, struct op *op, const char *path,
 		struct entry *out) MUST_CHECK;
 
 /*
  * The same with the ETag that the server gave, whatever it is worth as a tag;
  * or NULL.
  */
-int webdav_look_etag(struct webdav *w, struct op *op, const char *path,
+int webdav_find_etag(struct webdav *w, struct op *op, const char *path,
 		     struct entry *out, const char **etag) MUST_CHECK;
 
 /* Whether two ETags are of one content, W/ or not. */
