@@ -8,10 +8,12 @@
  *	a look-alike itself	with U+201B in front
  *	U+201B			twice
  *	a byte that is no UTF-8	U+201B and two hexadecimal digits
+ *	a blank at either end	U+2420
  *
- * Blanks and dots at either end stay as they are, as with rclone.  Where the
- * two differ:
+ * Where the two differ:
  *
+ * - Blanks at the ends are said not to be stored; rclone leaves them.  It shows
+ *   the same names as ferry with LeftSpace,RightSpace added to its encoding.
  * - Older rclone (1.60, say) does not map '%'.
  * - What stands for '/', NUL, "." and ".." in rclone's names is left alone in
  *   both directions: no name can hold them, and a disk that rclone has copied
@@ -27,6 +29,7 @@
 #define FULL_OFFSET 0xfee0u /* from ASCII to full width */
 #define PICTURES    0x2400u /* of the control characters */
 #define PICTURE_DEL 0x2421u
+#define PICTURE_GAP 0x2420u /* of a blank; only at the ends of a name */
 
 static const char full_width[] = "\"*:<>?|%";
 
@@ -51,6 +54,11 @@ static unsigned char behind(uint32_t c)
 	    strchr(full_width, (int)(c - FULL_OFFSET)))
 		return (unsigned char)(c - FULL_OFFSET);
 	return 0;
+}
+
+static bool is_special(uint32_t c, bool at_end)
+{
+	return c == QUOTE || behind(c) || (at_end && c == PICTURE_GAP);
 }
 
 /* The length of the character that `s` begins with; 0 if it is none. */
@@ -80,25 +88,35 @@ static void add_three(struct buf *b, uint32_t c)
 	buf_add(b, bytes, sizeof(bytes));
 }
 
+static void encode_char(struct buf *b, const char *p, size_t len, bool at_end)
+{
+	uint32_t other = 0;
+
+	if (len == 1)
+		other = *p == ' ' && at_end ? PICTURE_GAP
+					    : look_alike((unsigned char)*p);
+	if (other) {
+		add_three(b, other);
+		return;
+	}
+	if (len == 3 && is_special(three(p), at_end))
+		add_three(b, QUOTE);
+	buf_add(b, p, len);
+}
+
 void jotta_encode(struct buf *b, const char *name)
 {
 	size_t n = strlen(name), len;
 
 	for (const char *p = name; n; p += len, n -= len) {
-		uint32_t other;
-
 		len = char_len(p, n);
-		if (len == 0) {
-			add_three(b, QUOTE);
-			buf_addf(b, "%02X", (unsigned)(unsigned char)*p);
-			len = 1;
-		} else if (len == 1 && (other = look_alike((uint8_t)*p))) {
-			add_three(b, other);
-		} else {
-			if (len == 3 && (three(p) == QUOTE || behind(three(p))))
-				add_three(b, QUOTE);
-			buf_add(b, p, len);
+		if (len) {
+			encode_char(b, p, len, p == name || len == n);
+			continue;
 		}
+		add_three(b, QUOTE);
+		buf_addf(b, "%02X", (unsigned)(unsigned char)*p);
+		len = 1;
 	}
 }
 
@@ -120,12 +138,12 @@ static char quoted_byte(const char *s)
 }
 
 /* What follows a QUOTE at `p`, `n` bytes: how much of it has been read. */
-static size_t decode_quoted(struct buf *b, const char *p, size_t n)
+static size_t decode_quoted(struct buf *b, const char *p, size_t n, bool first)
 {
 	size_t len = char_len(p, n);
 	char c;
 
-	if (len == 3 && (three(p) == QUOTE || behind(three(p)))) {
+	if (len == 3 && is_special(three(p), first || len == n)) {
 		buf_add(b, p, len);
 		return len;
 	}
@@ -138,25 +156,31 @@ static size_t decode_quoted(struct buf *b, const char *p, size_t n)
 	return 0;
 }
 
+static void decode_char(struct buf *b, const char *p, size_t len, bool at_end)
+{
+	char c = '\0';
+
+	if (len == 3 && at_end && three(p) == PICTURE_GAP)
+		c = ' ';
+	else if (len == 3)
+		c = (char)behind(three(p));
+	if (c)
+		buf_add(b, &c, 1);
+	else
+		buf_add(b, p, len);
+}
+
 void jotta_decode(struct buf *b, const char *raw)
 {
 	size_t n = strlen(raw), len;
 
 	for (const char *p = raw; n; p += len, n -= len) {
-		char c = '\0';
-
 		len = char_len(p, n);
-		if (len == 3 && three(p) == QUOTE) {
-			len += decode_quoted(b, p + len, n - len);
-			continue;
-		}
-		if (len == 3)
-			c = (char)behind(three(p));
 		if (len == 0)
 			len = 1;
-		if (c)
-			buf_add(b, &c, 1);
+		if (len == 3 && three(p) == QUOTE)
+			len += decode_quoted(b, p + len, n - len, p == raw);
 		else
-			buf_add(b, p, len);
+			decode_char(b, p, len, p == raw || len == n);
 	}
 }
