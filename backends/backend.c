@@ -270,15 +270,62 @@ int be_get(struct backend *be, struct op *op, const char *path,
 	return 0;
 }
 
+static bool looks_like(const struct backend *be, const struct entry *e,
+		       const struct entry *want)
+{
+	return e->kind == want->kind && e->size == want->size &&
+	       e->mtime / be->mtime_step == want->mtime / be->mtime_step;
+}
+
+/*
+ * After the n-th try to write failed: whether an earlier one had arrived, and
+ * only its answer was lost.  What stands there then is not what the caller
+ * saw, but just what was to be written.  Over a network even the first may not
+ * have been the first: libcurl repeats by itself what it sent on a connection
+ * that was just being closed.
+ */
+static bool arrived(struct backend *be, struct op *op, unsigned n,
+		    const char *path, const struct entry *want,
+		    const struct put_opt *opt, struct entry *out)
+{
+	struct err why = op->err;
+	struct entry now;
+
+	if ((n < 2 && !be_can(be, BE_REMOTE)) || !want ||
+	    want->mtime == MTIME_UNKNOWN ||
+	    (why.kind != ERR_EXISTS && why.kind != ERR_CONFLICT))
+		return false;
+	/* the old one looks the same: nothing could be told by it */
+	if (opt->mode == PUT_OVER && opt->over &&
+	    looks_like(be, opt->over, want))
+		return false;
+	if (be->ops->stat(be, op, path, &now) < 0 ||
+	    !looks_like(be, &now, want)) {
+		op->err = why;
+		return false;
+	}
+	if (out)
+		*out = now;
+	return true;
+}
+
 /* A driver's put(), as often as the source can be read again. */
 static int put_source(struct backend *be, struct op *op, const char *path,
 		      struct source *src, const struct put_opt *opt,
 		      struct entry *out)
 {
-	for (unsigned n = 1; be->ops->put(be, op, path, src, opt, out) < 0; n++)
+	const struct entry want = { .kind = ENTRY_FILE,
+				    .size = src->size,
+				    .mtime = opt->mtime };
+
+	for (unsigned n = 1; be->ops->put(be, op, path, src, opt, out) < 0;
+	     n++) {
+		if (arrived(be, op, n, path, &want, opt, out))
+			return 0;
 		if (!src->seek || !call_again(be, op, n) ||
 		    src->seek(src, op, 0) < 0)
 			return call_fail(be, op, "put", path);
+	}
 	return 0;
 }
 
@@ -354,32 +401,6 @@ int be_purge(struct backend *be, struct op *op, const char *dir)
 	return 0;
 }
 
-/*
- * After the n-th try to write failed: whether an earlier one had arrived, and
- * only its answer was lost.  What stands there then is not what the caller
- * saw, but just what was to be written.
- */
-static bool arrived(struct backend *be, struct op *op, unsigned n,
-		    const char *path, const struct entry *want,
-		    struct entry *out)
-{
-	struct err why = op->err;
-	struct entry now;
-
-	if (n < 2 || !want || want->mtime == MTIME_UNKNOWN ||
-	    (why.kind != ERR_EXISTS && why.kind != ERR_CONFLICT))
-		return false;
-	if (be->ops->stat(be, op, path, &now) < 0 || now.kind != want->kind ||
-	    now.size != want->size ||
-	    now.mtime / be->mtime_step != want->mtime / be->mtime_step) {
-		op->err = why;
-		return false;
-	}
-	if (out)
-		*out = now;
-	return true;
-}
-
 int be_copy(struct backend *be, struct op *op, struct backend *from,
 	    const char *src, const struct entry *seen, const char *dst,
 	    const struct put_opt *opt, struct entry *out)
@@ -388,7 +409,7 @@ int be_copy(struct backend *be, struct op *op, struct backend *from,
 		return -1;
 	for (unsigned n = 1;
 	     be->ops->copy(be, op, from, src, seen, dst, opt, out) < 0; n++) {
-		if (arrived(be, op, n, dst, seen, out))
+		if (arrived(be, op, n, dst, seen, opt, out))
 			return 0;
 		if (!call_again(be, op, n))
 			return call_fail(from, op, "copy", src);
@@ -409,7 +430,7 @@ int be_move(struct backend *be, struct op *op, struct backend *from,
 		/* The source is gone if an earlier try had arrived. */
 		if (n > 1 && why.kind == ERR_NOT_FOUND)
 			op->err.kind = ERR_EXISTS;
-		if (arrived(be, op, n, dst, seen, out))
+		if (arrived(be, op, n, dst, seen, opt, out))
 			return 0;
 		op->err = why;
 		if (!call_again(be, op, n))
