@@ -13,7 +13,8 @@
  *	multistatus.c	the answer to PROPFIND, item by item
  *	propfind.c	PROPFIND, and its answer as entries
  *	read.c		list, stat, get, quota
- *	change.c	mkdir, rmdir, unlink, purge, copy, move, move_dir
+ *	change.c	mkdir, rmdir, unlink, purge
+ *	transfer.c	copy, move, move_dir; keeping the old file
  *	probe.c		what this server can be trusted with
  *	put.c		put, with the old file never in danger
  *	mtime.c		where times are kept
@@ -78,6 +79,7 @@ struct webdav_service {
 	pthread_cond_t settled; /* a probe is over */
 	bool probing;
 	bool probed;
+	bool recalled; /* the memory was asked for the facts */
 	struct webdav_facts facts;
 	bool said_no_move; /* the user has been told */
 	bool copy_forgets; /* COPY makes a file of now, and none can be set */
@@ -180,7 +182,7 @@ void webdav_note_stray(struct webdav *w, const char *path,
 bool webdav_same(const struct entry *seen, const struct entry *now);
 
 /*
- * change.c: look whether `opt` allows a file at `path`: ERR_IS_DIR, ERR_EXISTS
+ * Look whether `opt` allows a file at `path`: ERR_IS_DIR, ERR_EXISTS
  * and ERR_CONFLICT as put_opt.mode has them.  *there says if one is to be
  * replaced, and *old (in the op's arena) what it is.
  */

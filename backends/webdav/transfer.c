@@ -1,0 +1,355 @@
+#include <string.h>
+
+#include "backends/webdav/propfind.h"
+#include "backends/webdav/write.h"
+#include "lib/log.h"
+
+static const char *parent_of(struct op *op, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return "";
+	return arena_printf(&op->arena, "%.*s", (int)(slash - path), path);
+}
+
+static int transfer_once(struct webdav *w, struct op *op, const char *method,
+			 struct webdav *from, const char *src, const char *dst,
+			 bool dir, bool overwrite, const char *if_match)
+{
+	const char *to = webdav_url(w, op, dst, dir);
+	const char *only =
+		if_match ? arena_printf(&op->arena, "<%s> ([%s])", to, if_match)
+			 : NULL;
+	const struct http_header headers[] = {
+		{ "Destination", to },
+		{ "Overwrite", overwrite ? "T" : "F" },
+		{ only ? "If" : NULL, only },
+		{ NULL, NULL },
+	};
+	struct http_request rq = { .method = method, .headers = headers };
+
+	if (webdav_ask(from, op, src, dir, &rq, NULL) == 0)
+		return 0;
+	if (op->err.code == 412 && !overwrite)
+		return err_set(&op->err, ERR_EXISTS, "something is there");
+	return -1;
+}
+
+int webdav_transfer(struct webdav *w, struct op *op, const char *method,
+		    struct webdav *from, const char *src, const char *dst,
+		    bool dir, bool overwrite, const char *if_match)
+{
+	if (transfer_once(w, op, method, from, src, dst, dir, overwrite,
+			  if_match) == 0)
+		return 0;
+	if (op->err.kind != ERR_NO_DIR ||
+	    webdav_mkdir(&w->base, op, parent_of(op, dst)) < 0)
+		return -1;
+	return transfer_once(w, op, method, from, src, dst, dir, overwrite,
+			     if_match);
+}
+
+static struct webdav *keep_root(struct webdav *w, const struct put_opt *opt)
+{
+	struct webdav *in = opt->keep_in ? webdav_of(opt->keep_in) : w;
+
+	return in && in->service == w->service ? in : NULL;
+}
+
+/*
+ * Give the file at `path` that time, unless it shows it already.  Nothing to do
+ * for a time that is not known.
+ */
+static int settle_time(struct webdav *w, struct op *op, const char *path,
+		       const struct webdav_facts *f, int64_t mtime)
+{
+	const char *etag = NULL;
+	struct entry now;
+
+	if (mtime == MTIME_UNKNOWN)
+		return 0;
+	if (webdav_find_etag(w, op, path, &now, &etag) < 0)
+		return -1;
+	if (now.mtime != MTIME_UNKNOWN &&
+	    webdav_seconds(now.mtime) == webdav_seconds(mtime))
+		return 0;
+	if (f->time == WEBDAV_TIME_HEADER || f->time == WEBDAV_TIME_DATE)
+		return webdav_touch(&w->base, op, path, mtime);
+	return webdav_set_mtime(w, op, path, f, mtime, etag);
+}
+
+/* The same where the file counts more than its time. */
+static void try_settle(struct webdav *w, struct op *op, const char *path,
+		       const struct webdav_facts *f, int64_t mtime)
+{
+	struct err before = op->err;
+
+	if (settle_time(w, op, path, f, mtime) < 0)
+		log_debug(path, "its time is not set: %s", op->err.msg);
+	op->err = before;
+}
+
+/* Whether a file must be given its time again once it has been moved. */
+static bool forgets_moving(const struct webdav_facts *f)
+{
+	return !f->time_moves || f->time == WEBDAV_TIME_MEMORY;
+}
+
+static int no_file_there(struct op *op)
+{
+	if (op->err.kind == ERR_NO_DIR)
+		op->err.kind = ERR_NOT_FOUND;
+	return -1;
+}
+
+int webdav_keep_old(struct webdav *w, struct op *op, const char *path,
+		    const struct put_opt *opt)
+{
+	struct webdav *in = keep_root(w, opt);
+	struct webdav_facts f;
+	struct entry old, there;
+
+	if (!in)
+		return err_set(&op->err, ERR_UNSUPPORTED,
+			       "the old file cannot be kept on another "
+			       "service");
+	if (webdav_facts(w, op, &f) < 0)
+		return -1;
+	if (webdav_find(w, op, path, &old) < 0)
+		return no_file_there(op);
+	if (old.kind == ENTRY_DIR)
+		return err_set(&op->err, ERR_IS_DIR, "a folder is there");
+	if (webdav_transfer(in, op, "MOVE", w, path, opt->keep_old, false,
+			    false, NULL) < 0) {
+		if (op->err.kind != ERR_EXISTS)
+			return err_wrap(&op->err, "keep the old file as \"%s\"",
+					opt->keep_old);
+		if (webdav_find(in, op, opt->keep_old, &there) < 0)
+			return -1;
+		if (there.kind == ENTRY_DIR)
+			return err_set(&op->err, ERR_IS_DIR,
+				       "a folder is at \"%s\"", opt->keep_old);
+		if (webdav_transfer(in, op, "MOVE", w, path, opt->keep_old,
+				    false, true, NULL) < 0)
+			return -1;
+	}
+	if (forgets_moving(&f))
+		try_settle(in, op, opt->keep_old, &f, old.mtime);
+	return 0;
+}
+
+void webdav_give_back(struct webdav *w, struct op *op, const char *path,
+		      const struct put_opt *opt)
+{
+	struct webdav *in = keep_root(w, opt);
+	struct tidy t;
+
+	(void)op; /* it may have been canceled: that must not stop this */
+	tidy_begin(&t);
+	if (in && webdav_transfer(w, &t.op, "MOVE", in, opt->keep_old, path,
+				  false, false, NULL) < 0)
+		log_notice(path, "the old file is left at \"%s\": %s",
+			   opt->keep_old, t.op.err.msg);
+	tidy_end(&t);
+}
+
+/* One copy or move, on its way. */
+struct job {
+	struct webdav *w, *from;
+	const char *src, *dst;
+	struct webdav_facts facts;
+	int64_t mtime; /* that it is to have */
+	bool forced;   /* it is not the source's */
+};
+
+/*
+ * COPY to a name where nothing is, with the source's time.  If that cannot be
+ * had, no copy: whoever reads and writes the file can set it.  One that the
+ * caller has made up is set where the server lets us.
+ */
+static int copy_new(struct job *j, struct op *op, const char *to)
+{
+	struct webdav_service *s = j->w->service;
+
+	if (webdav_transfer(j->w, op, "COPY", j->from, j->src, to, false, false,
+			    NULL) < 0)
+		return -1;
+	if (j->forced) {
+		try_settle(j->w, op, to, &j->facts, j->mtime);
+		return 0;
+	}
+	if (settle_time(j->w, op, to, &j->facts, j->mtime) == 0)
+		return 0;
+	webdav_discard(j->w, to);
+	if (op->err.kind == ERR_UNSUPPORTED) {
+		pthread_mutex_lock(&s->lock);
+		s->copy_forgets = true;
+		pthread_mutex_unlock(&s->lock);
+	}
+	return -1;
+}
+
+/* MOVE over a file, also where that takes its removal first. */
+static int move_over(struct job *j, struct op *op, struct webdav *from,
+		     const char *src, bool over, const char *etag)
+{
+	struct http_request rq = { .method = "DELETE" };
+
+	if (over && !j->facts.move_over) {
+		if (webdav_ask(j->w, op, j->dst, false, &rq, NULL) < 0 &&
+		    op->err.kind != ERR_NOT_FOUND)
+			return -1;
+		over = false;
+		etag = NULL;
+	}
+	return webdav_transfer(j->w, op, "MOVE", from, src, j->dst, false, over,
+			       etag);
+}
+
+/* Over a file by a name beside it, so that there is always a whole one. */
+static int place_copy(void *arg, struct op *op, bool over, const char *etag)
+{
+	struct job *j = arg;
+	const char *aside;
+
+	if (!over)
+		return copy_new(j, op, j->dst);
+	aside = webdav_aside(op, j->dst);
+	if (copy_new(j, op, aside) < 0)
+		return -1;
+	if (move_over(j, op, j->w, aside, over, etag) < 0) {
+		webdav_discard(j->w, aside);
+		return -1;
+	}
+	if (forgets_moving(&j->facts))
+		try_settle(j->w, op, j->dst, &j->facts, j->mtime);
+	return 0;
+}
+
+static int place_move(void *arg, struct op *op, bool over, const char *etag)
+{
+	struct job *j = arg;
+
+	if (move_over(j, op, j->from, j->src, over, etag) < 0)
+		return -1;
+	if (j->forced || forgets_moving(&j->facts))
+		try_settle(j->w, op, j->dst, &j->facts, j->mtime);
+	return 0;
+}
+
+static struct webdav *same_service(struct webdav *w, struct op *op,
+				   struct backend *from)
+{
+	struct webdav *other = webdav_of(from);
+
+	if (other && other->service == w->service)
+		return other;
+	err_set(&op->err, ERR_UNSUPPORTED, "not within one service");
+	return NULL;
+}
+
+/* The source must still be the file that was seen. */
+static int look_at_source(struct job *j, struct op *op,
+			  const struct entry *seen, const struct put_opt *opt)
+{
+	struct entry now;
+
+	if (webdav_find(j->from, op, j->src, &now) < 0)
+		return no_file_there(op);
+	if (now.kind == ENTRY_DIR)
+		return err_set(&op->err, ERR_IS_DIR, "is a folder");
+	if (seen && !webdav_same(seen, &now))
+		return err_set(&op->err, ERR_CONFLICT,
+			       "it has changed since it was listed");
+	j->mtime = opt->mtime != MTIME_UNKNOWN ? opt->mtime : now.mtime;
+	j->forced = j->mtime != MTIME_UNKNOWN &&
+		    (now.mtime == MTIME_UNKNOWN ||
+		     webdav_seconds(j->mtime) != webdav_seconds(now.mtime));
+	return 0;
+}
+
+static int run(struct job *j, struct op *op, const struct entry *seen,
+	       const struct put_opt *opt, place_fn *place, struct entry *out)
+{
+	const char *from = webdav_full_path(j->from, op, j->src);
+
+	if (strcmp(from, webdav_full_path(j->w, op, j->dst)) == 0)
+		return err_set(&op->err, ERR_INVALID,
+			       "source and destination are one file");
+	if (webdav_facts(j->w, op, &j->facts) < 0 ||
+	    look_at_source(j, op, seen, opt) < 0 ||
+	    webdav_place(j->w, op, j->dst, opt, &j->facts, place, j) < 0)
+		return -1;
+	return out ? webdav_find(j->w, op, j->dst, out) : 0;
+}
+
+int webdav_copy(struct backend *be, struct op *op, struct backend *from,
+		const char *src, const struct entry *seen, const char *dst,
+		const struct put_opt *opt, struct entry *out)
+{
+	struct webdav *w = webdav_of(be);
+	struct job j = { .w = w, .src = src, .dst = dst };
+	bool forgets;
+
+	j.from = same_service(w, op, from);
+	if (!j.from)
+		return -1;
+	pthread_mutex_lock(&w->service->lock);
+	forgets = w->service->copy_forgets;
+	pthread_mutex_unlock(&w->service->lock);
+	if (forgets)
+		return err_set(&op->err, ERR_UNSUPPORTED,
+			       "this server's copies have no times");
+	return run(&j, op, seen, opt, place_copy, out);
+}
+
+int webdav_move(struct backend *be, struct op *op, struct backend *from,
+		const char *src, const struct entry *seen, const char *dst,
+		const struct put_opt *opt, struct entry *out)
+{
+	struct webdav *w = webdav_of(be);
+	struct job j = { .w = w, .src = src, .dst = dst };
+
+	j.from = same_service(w, op, from);
+	if (!j.from)
+		return -1;
+	return run(&j, op, seen, opt, place_move, out);
+}
+
+static bool is_below(const char *path, const char *top)
+{
+	size_t n = strlen(top);
+
+	return n == 0 ||
+	       (strncmp(path, top, n) == 0 && (path[n] == '/' || !path[n]));
+}
+
+int webdav_move_dir(struct backend *be, struct op *op, struct backend *from,
+		    const char *src, const char *dst)
+{
+	struct webdav *w = webdav_of(be), *other = same_service(w, op, from);
+	struct entry e;
+
+	if (!other)
+		return -1;
+	if (is_below(webdav_full_path(w, op, dst),
+		     webdav_full_path(other, op, src)))
+		return err_set(&op->err, ERR_INVALID,
+			       "a folder cannot be moved into itself");
+	if (webdav_find(other, op, src, &e) < 0) {
+		if (op->err.kind == ERR_NOT_FOUND)
+			op->err.kind = ERR_NO_DIR;
+		return -1;
+	}
+	if (e.kind != ENTRY_DIR)
+		return err_set(&op->err, ERR_NOT_DIR, "not a folder");
+	/* Merging is what a careless server might do in spite of Overwrite. */
+	if (webdav_find(w, op, dst, &e) == 0)
+		return err_set(&op->err, ERR_EXISTS, "something is there");
+	if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
+		return -1;
+	err_clear(&op->err);
+	return webdav_transfer(w, op, "MOVE", other, src, dst, true, false,
+			       NULL);
+}
