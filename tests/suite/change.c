@@ -106,7 +106,7 @@ static void hashes_are_those_of_the_bytes(struct suite *s)
 
 static void the_quota_makes_sense(struct suite *s)
 {
-	struct quota q = { -2, -2, -2, -2 };
+	struct quota q = { -2, -2, -2, -2, -2 };
 
 	WANT(be_quota(s->be, &s->op, &q) == 0);
 	WANT(q.total >= -1 && q.used >= -1 && q.free >= -1 && q.trashed >= -1);
