@@ -1,0 +1,575 @@
+/*
+ * Writing, with the old file never in danger.
+ *
+ * What is new and small is one PUT to its name, which must not exist
+ * (If-None-Match: *).  All else is written to a name beside it, looked at, and
+ * moved into place; only where a server cannot MOVE onto a file is it written
+ * over, and the user told.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "backends/webdav/write.h"
+#include "lib/date.h"
+#include "lib/log.h"
+
+enum { SMALL_MAX = 8 * 1024 * 1024 };
+
+/* One put(). */
+struct job {
+	struct webdav *w;
+	const char *path;
+	struct source *src;
+	const struct put_opt *opt;
+	struct webdav_facts facts;
+};
+
+void webdav_header(struct webdav_headers *h, const char *name,
+		   const char *value)
+{
+	if (h->n == HEADERS_MAX)
+		BUG("too many headers: %s", name);
+	h->at[h->n++] = (struct http_header){ name, value };
+}
+
+const char *webdav_checksum(struct op *op, const struct digests *d)
+{
+	static const struct {
+		enum hash_type type;
+		const char *name;
+	} table[] = {
+		{ HASH_SHA1, "SHA1" },
+		{ HASH_MD5, "MD5" },
+		{ HASH_SHA256, "SHA256" },
+	};
+	struct buf b = BUF_INIT;
+	const char *text = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(table) && b.len == 0; i++) {
+		if (!(d->have & 1u << table[i].type))
+			continue;
+		buf_addf(&b, "%s:", table[i].name);
+		digest_hex(&b, d, table[i].type);
+	}
+	if (b.len)
+		text = arena_strdup(&op->arena, b.data);
+	buf_free(&b);
+	return text;
+}
+
+/* Nextcloud refuses a file that comes with a time in the first day of 1970. */
+static bool header_takes(const struct webdav *w, int64_t mtime)
+{
+	return !w->service->nextcloud || webdav_seconds(mtime) > 24 * 60 * 60;
+}
+
+static const char *http_date(struct op *op, int64_t ns)
+{
+	struct buf b = BUF_INIT;
+	const char *text;
+
+	date_http(&b, ns);
+	text = arena_strdup(&op->arena, b.data);
+	buf_free(&b);
+	return text;
+}
+
+void webdav_content_headers(struct webdav *w, struct op *op,
+			    const struct webdav_facts *f,
+			    const struct put_opt *opt, struct webdav_headers *h)
+{
+	bool in_header =
+		f->time == WEBDAV_TIME_HEADER || f->time == WEBDAV_TIME_DATE;
+	const char *sum = NULL;
+
+	webdav_header(h, "Content-Type",
+		      opt->mime ? opt->mime : "application/octet-stream");
+	if (in_header && opt->mtime != MTIME_UNKNOWN &&
+	    header_takes(w, opt->mtime))
+		webdav_header(h, "X-OC-Mtime",
+			      arena_printf(&op->arena, "%" PRId64,
+					   webdav_seconds(opt->mtime)));
+	if (f->time == WEBDAV_TIME_DATE && opt->mtime != MTIME_UNKNOWN)
+		webdav_header(h, "Date", http_date(op, opt->mtime));
+	if (w->service->nextcloud)
+		sum = webdav_checksum(op, &opt->hash);
+	if (sum)
+		webdav_header(h, "OC-Checksum", sum);
+}
+
+void tidy_begin(struct tidy *t)
+{
+	cancel_init(&t->never);
+	t->op = op_begin(&t->never);
+}
+
+void tidy_end(struct tidy *t)
+{
+	op_end(&t->op);
+	cancel_free(&t->never);
+}
+
+/* What a DELETE did is not asked: what is left is found by strays() later. */
+static void discard(struct webdav *w, const char *path, const char *etag)
+{
+	const struct http_header headers[] = {
+		{ etag ? "If-Match" : NULL, etag },
+		{ NULL, NULL },
+	};
+	struct http_request rq = { .method = "DELETE", .headers = headers };
+	struct tidy t;
+
+	tidy_begin(&t);
+	if (webdav_ask(w, &t.op, path, false, &rq, NULL) < 0)
+		log_debug(path, "delete: %s", t.op.err.msg);
+	tidy_end(&t);
+}
+
+void webdav_discard(struct webdav *w, const char *path)
+{
+	discard(w, path, NULL);
+}
+
+void webdav_fill(struct op *op, const struct webdav_facts *f, const char *path,
+		 int64_t size, int64_t mtime, const char *etag,
+		 struct entry *out)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!out)
+		return;
+	*out = (struct entry){
+		.kind = ENTRY_FILE,
+		.name = arena_strdup(&op->arena, slash ? slash + 1 : path),
+		.size = size,
+		.mtime = webdav_kept_mtime(f, mtime),
+		.tag = etag && f->stable_etag ? arena_strdup(&op->arena, etag)
+					      : NULL,
+	};
+}
+
+static const char *parent_of(struct op *op, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return "";
+	return arena_printf(&op->arena, "%.*s", (int)(slash - path), path);
+}
+
+/* One PUT of the whole source to `to`, under a condition if there is one. */
+static int send_once(struct job *j, struct op *op, const char *to,
+		     const char *condition, const char *value,
+		     struct http_answer *a)
+{
+	struct webdav_headers h = { 0 };
+	struct http_request rq = {
+		.method = "PUT",
+		.headers = h.at,
+		.source = j->src,
+		.size = j->src->size,
+	};
+
+	*a = (struct http_answer){ 0 };
+	webdav_content_headers(j->w, op, &j->facts, j->opt, &h);
+	if (value)
+		webdav_header(&h, condition, value);
+	return webdav_ask(j->w, op, to, false, &rq, a);
+}
+
+/* The same, with the parents made if the server says that they are missing. */
+static int send(struct job *j, struct op *op, const char *to,
+		const char *condition, const char *value, struct http_answer *a)
+{
+	const char *parent = parent_of(op, to);
+
+	/* It cannot be read twice: so the folder has to be there before. */
+	if (!j->src->seek && webdav_mkdir(&j->w->base, op, parent) < 0)
+		return -1;
+	if (send_once(j, op, to, condition, value, a) == 0)
+		return 0;
+	if (!j->src->seek ||
+	    (op->err.kind != ERR_NO_DIR && op->err.kind != ERR_NOT_FOUND))
+		return -1;
+	if (webdav_mkdir(&j->w->base, op, parent) < 0 ||
+	    j->src->seek(j->src, op, 0) < 0)
+		return -1;
+	return send_once(j, op, to, condition, value, a);
+}
+
+/* The ETag of what a PUT has made, where ETags can be trusted; or NULL. */
+static const char *etag_of(const struct job *j, const struct http_answer *a)
+{
+	if (!j->facts.stable_etag)
+		return NULL;
+	return http_header(a, "ETag");
+}
+
+/* The time is sent with the file. */
+static bool comes_along(const struct job *j)
+{
+	return j->facts.time == WEBDAV_TIME_HEADER ||
+	       j->facts.time == WEBDAV_TIME_DATE;
+}
+
+static bool came_along(const struct job *j, const struct http_answer *a)
+{
+	const char *said = http_header(a, "X-OC-Mtime");
+
+	return j->facts.time == WEBDAV_TIME_DATE ||
+	       (said && strcmp(said, "accepted") == 0);
+}
+
+/*
+ * Give the file its time by whatever does that here; the time that it has
+ * then.  A file whose time could not be set is there all the same: the next
+ * run sets it, or sends the file again.
+ */
+static int64_t settle_time(struct job *j, struct op *op, const char *path,
+			   const struct http_answer *a, const char *etag)
+{
+	struct webdav_facts f = j->facts;
+	int64_t mtime = j->opt->mtime;
+	struct err before = op->err;
+
+	if (mtime == MTIME_UNKNOWN)
+		return mtime;
+	if (comes_along(j)) {
+		if (came_along(j, a))
+			return mtime;
+		f.time = WEBDAV_TIME_PROP_LASTMODIFIED;
+		etag = NULL;
+	}
+	if (webdav_set_mtime(j->w, op, path, &f, mtime, etag) == 0)
+		return mtime;
+	log_debug(path, "its time is not set: %s", op->err.msg);
+	op->err = before;
+	return MTIME_UNKNOWN;
+}
+
+/* Whether an answer has come that says what became of a request. */
+static bool was_refused(const struct http_answer *a)
+{
+	return a->status >= 400 && a->status < 500 && a->status != 408;
+}
+
+static bool is_whole(const struct job *j, const struct multistatus_item *now)
+{
+	return !now->dir && now->size == j->src->size &&
+	       digests_compare(&now->hash, &j->opt->hash) != 0;
+}
+
+/*
+ * A PUT to the final name, where nothing had been, has broken off: nothing, the
+ * whole, or a piece of it may stand there.  True if it is the whole, which it
+ * can be only if all was sent and the answer `lost`.  A piece is removed if it
+ * can only be ours.
+ */
+static bool survived(struct job *j, bool lost)
+{
+	struct multistatus_item now;
+	struct tidy t;
+	bool whole = false;
+
+	tidy_begin(&t);
+	if (webdav_look(j->w, &t.op, j->path, &now) == 0 && !now.dir) {
+		whole = lost && is_whole(j, &now);
+		if (!whole && j->facts.if_none_match && now.size >= 0 &&
+		    now.size < j->src->size)
+			discard(j->w, j->path,
+				j->facts.stable_etag && *now.tag ? now.tag
+								 : NULL);
+	}
+	tidy_end(&t);
+	return whole;
+}
+
+/* A folder in the way has many answers: 405, 409, 403 ... */
+static int name_obstacle(struct job *j, struct op *op)
+{
+	struct err why = op->err;
+	struct multistatus_item now;
+
+	if (why.kind == ERR_AUTH || why.kind == ERR_BUSY ||
+	    why.kind == ERR_NO_SPACE)
+		return -1;
+	if (webdav_look(j->w, op, j->path, &now) == 0 && now.dir)
+		return err_set(&op->err,
+			       j->opt->mode == PUT_CREATE ? ERR_EXISTS
+							  : ERR_IS_DIR,
+			       "a folder is there");
+	op->err = why;
+	return -1;
+}
+
+/* The PUT to the final name has failed; 0 if the file is there all the same. */
+static int settle_failure(struct job *j, struct op *op,
+			  const struct http_answer *a)
+{
+	if (a->status == 412)
+		return err_set(&op->err, ERR_EXISTS, "something is there");
+	if (was_refused(a))
+		return name_obstacle(j, op);
+	if (!survived(j, err_info(op->err.kind)->retry))
+		return -1;
+	err_clear(&op->err);
+	return 0;
+}
+
+static int put_small(struct job *j, struct op *op, struct entry *out)
+{
+	int64_t mtime = MTIME_UNKNOWN;
+	const char *etag = NULL;
+	struct http_answer a;
+
+	if (send(j, op, j->path, "If-None-Match", "*", &a) == 0) {
+		etag = etag_of(j, &a);
+		mtime = settle_time(j, op, j->path, &a, etag);
+	} else if (settle_failure(j, op, &a) < 0) {
+		return -1;
+	} else if (!comes_along(j)) {
+		mtime = settle_time(j, op, j->path, &a, NULL);
+	}
+	webdav_fill(op, &j->facts, j->path, j->src->size, mtime, etag, out);
+	return 0;
+}
+
+int webdav_place(struct webdav *w, struct op *op, const char *path,
+		 const struct put_opt *opt, const struct webdav_facts *f,
+		 place_fn *move, void *arg)
+{
+	const char *etag = NULL;
+	struct entry old;
+	bool there, kept = false;
+
+	if (webdav_check_place(w, op, path, opt, &there, &old) < 0)
+		return -1;
+	if (there && opt->keep_old) {
+		if (webdav_keep_old(w, op, path, opt) < 0)
+			return -1;
+		kept = true;
+	} else if (there && f->stable_etag && f->if_header) {
+		etag = old.tag;
+	}
+	if (move(arg, op, there && !kept, etag) == 0)
+		return 0;
+	if (kept)
+		webdav_give_back(w, op, path, opt);
+	if (op->err.kind == ERR_EXISTS && opt->mode != PUT_CREATE)
+		op->err.kind = ERR_CONFLICT; /* came while this was written */
+	return -1;
+}
+
+/* The last step of what was written to a name beside. */
+struct aside {
+	struct job *job;
+	const char *path;
+};
+
+/* The MOVE's answer is lost: whether it was done all the same. */
+static bool was_moved(struct aside *aside)
+{
+	struct job *j = aside->job;
+	struct multistatus_item now;
+	struct tidy t;
+	bool moved;
+
+	tidy_begin(&t);
+	moved = webdav_look(j->w, &t.op, aside->path, &now) < 0 &&
+		(t.op.err.kind == ERR_NOT_FOUND ||
+		 t.op.err.kind == ERR_NO_DIR) &&
+		webdav_look(j->w, &t.op, j->path, &now) == 0 &&
+		is_whole(j, &now);
+	tidy_end(&t);
+	return moved;
+}
+
+static int move_aside(void *arg, struct op *op, bool over, const char *etag)
+{
+	struct aside *aside = arg;
+	struct job *j = aside->job;
+
+	if (webdav_transfer(j->w, op, "MOVE", j->w, aside->path, j->path, false,
+			    over, etag) == 0)
+		return 0;
+	if (!err_info(op->err.kind)->retry || !was_moved(aside))
+		return -1;
+	err_clear(&op->err);
+	return 0;
+}
+
+/* What was written aside must be there whole before it replaces anything. */
+static int verify(struct job *j, struct op *op, const char *path,
+		  struct multistatus_item *now)
+{
+	if (webdav_look(j->w, op, path, now) < 0)
+		return -1;
+	if (now->size == SIZE_UNKNOWN && j->src->size == 0)
+		now->size = 0;
+	if (now->dir || now->size != j->src->size)
+		return err_set(&op->err, ERR_SERVER,
+			       "the server has kept %" PRId64 " of %" PRId64
+			       " bytes",
+			       now->size, j->src->size);
+	if (!is_whole(j, now))
+		return err_set(&op->err, ERR_CORRUPT,
+			       "what the server has kept has another hash");
+	return 0;
+}
+
+static int put_aside(struct job *j, struct op *op, struct entry *out)
+{
+	struct aside aside = { j, webdav_aside(op, j->path) };
+	bool early = j->facts.time_moves && j->facts.time != WEBDAV_TIME_MEMORY;
+	struct multistatus_item now;
+	int64_t mtime = MTIME_UNKNOWN;
+	struct http_answer a;
+
+	if (send(j, op, aside.path, NULL, NULL, &a) < 0) {
+		if (a.status == 0 || !was_refused(&a))
+			webdav_discard(j->w, aside.path);
+		return -1;
+	}
+	if (verify(j, op, aside.path, &now) < 0)
+		goto fail;
+	if (early)
+		mtime = settle_time(j, op, aside.path, &a,
+				    *now.tag ? now.tag : NULL);
+	if (webdav_place(j->w, op, j->path, j->opt, &j->facts, move_aside,
+			 &aside) < 0)
+		goto fail;
+	if (!early)
+		mtime = settle_time(j, op, j->path, &a, NULL);
+	webdav_fill(op, &j->facts, j->path, j->src->size, mtime, NULL, out);
+	return 0;
+fail:
+	webdav_discard(j->w, aside.path);
+	return -1;
+}
+
+/* Over the file itself: as the user wants it, or since nothing else works. */
+static int put_over(struct job *j, struct op *op, const struct entry *old,
+		    struct entry *out)
+{
+	const char *tag =
+		j->facts.if_match && j->facts.stable_etag ? old->tag : NULL;
+	struct http_answer a;
+	const char *etag;
+
+	if (send(j, op, j->path, "If-Match", tag, &a) < 0) {
+		if (a.status == 412)
+			return err_set(&op->err, ERR_CONFLICT,
+				       "what it would replace has changed");
+		return -1;
+	}
+	etag = etag_of(j, &a);
+	webdav_fill(op, &j->facts, j->path, j->src->size,
+		    settle_time(j, op, j->path, &a, etag), etag, out);
+	return 0;
+}
+
+static void say_no_move(struct webdav *w)
+{
+	bool said;
+
+	pthread_mutex_lock(&w->service->lock);
+	said = w->service->said_no_move;
+	w->service->said_no_move = true;
+	pthread_mutex_unlock(&w->service->lock);
+	if (!said)
+		log_notice(w->base.name,
+			   "this server cannot move a file onto another one: "
+			   "files are written over in place, and one is torn "
+			   "if that breaks off");
+}
+
+/*
+ * A server that has a place for uploads puts them together aside and then
+ * replaces the content only, so that the file keeps its older versions, shares
+ * and comments.
+ */
+static int put_whole(struct job *j, struct op *op, struct entry *out)
+{
+	if (webdav_wants_chunks(j->w, j->src))
+		return webdav_put_chunks(j->w, op, j->path, j->src, j->opt,
+					 out);
+	return put_aside(j, op, out);
+}
+
+/* Nothing was there a moment ago. */
+static int put_new(struct job *j, struct op *op, struct entry *out)
+{
+	if (j->src->size <= SMALL_MAX || !j->facts.move_over)
+		return put_small(j, op, out);
+	return put_whole(j, op, out);
+}
+
+static int put_old(struct job *j, struct op *op, const struct entry *old,
+		   struct entry *out)
+{
+	if (j->opt->inplace && !j->opt->keep_old)
+		return put_over(j, op, old, out);
+	if (j->facts.move_over || j->opt->keep_old)
+		return put_whole(j, op, out);
+	say_no_move(j->w);
+	return put_over(j, op, old, out);
+}
+
+/* Before it is sent in vain, or where the condition is not heeded. */
+static int look_for_nothing(struct job *j, struct op *op)
+{
+	struct multistatus_item now;
+
+	if (webdav_look(j->w, op, j->path, &now) == 0)
+		return err_set(&op->err, ERR_EXISTS, "something is there");
+	if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
+		return -1;
+	err_clear(&op->err);
+	return 0;
+}
+
+/* As it was found; whether there is anything in its place is asked first. */
+static int put_found(struct job *j, struct op *op, struct entry *out)
+{
+	struct entry old = { 0 };
+	bool there;
+
+	if (j->opt->mode == PUT_CREATE && look_for_nothing(j, op) < 0)
+		return -1;
+	if (webdav_check_place(j->w, op, j->path, j->opt, &there, &old) < 0)
+		return -1;
+	return there ? put_old(j, op, &old, out) : put_new(j, op, out);
+}
+
+int webdav_put(struct backend *be, struct op *op, const char *path,
+	       struct source *src, const struct put_opt *opt, struct entry *out)
+{
+	struct job j = {
+		.w = webdav_of(be),
+		.path = path,
+		.src = src,
+		.opt = opt,
+	};
+
+	if (*path == '\0')
+		return err_set(&op->err, ERR_IS_DIR, "a folder is there");
+	if (src->size < 0)
+		BUG("%s: a source without a size", be->name);
+	if (webdav_facts(j.w, op, &j.facts) < 0)
+		return -1;
+	/* The one PUT of a small file says by itself if something is there. */
+	if (opt->mode == PUT_CREATE && src->size <= SMALL_MAX &&
+	    j.facts.if_none_match)
+		return put_new(&j, op, out);
+	/* What is there is looked at just before it is replaced. */
+	if (opt->mode == PUT_OVER && !opt->inplace && j.facts.move_over)
+		return put_whole(&j, op, out);
+	if (put_found(&j, op, out) == 0)
+		return 0;
+	/* Came since it was looked for. */
+	if (op->err.kind != ERR_EXISTS || opt->mode != PUT_ANY || !src->seek ||
+	    src->seek(src, op, 0) < 0)
+		return -1;
+	err_clear(&op->err);
+	return put_found(&j, op, out);
+}

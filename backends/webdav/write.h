@@ -1,0 +1,86 @@
+#ifndef BACKENDS_WEBDAV_WRITE_H
+#define BACKENDS_WEBDAV_WRITE_H
+
+#include "backends/webdav/multistatus.h"
+#include "backends/webdav/webdav.h"
+#include "lib/clock.h"
+
+/*
+ * Between the files that write: probe.c, put.c, mtime.c, chunks.c, strays.c.
+ */
+
+/* As PROPFIND tells it now, its texts in the op's arena. ERR_NOT_FOUND. */
+int webdav_look(struct webdav *w, struct op *op, const char *path,
+		struct multistatus_item *out) MUST_CHECK;
+
+/* The time in getlastmodified: RFC 9110's forms, and RFC 3339. */
+bool webdav_modified(const char *text, int64_t *ns);
+
+/* `path` from the service's URL, in the op's arena: for keys of the memory. */
+const char *webdav_full_path(const struct webdav *w, struct op *op,
+			     const char *path);
+
+/* Cut to whole seconds, towards the past. */
+int64_t webdav_seconds(int64_t ns);
+
+/* The mtime that a file shows which was given `mtime`. */
+int64_t webdav_kept_mtime(const struct webdav_facts *f, int64_t mtime);
+
+/*
+ * A set of headers for one request; `n` texts are copied by nobody.  The last
+ * one stays empty.
+ */
+enum { HEADERS_MAX = 10 };
+struct webdav_headers {
+	struct http_header at[HEADERS_MAX + 1];
+	size_t n;
+};
+void webdav_header(struct webdav_headers *h, const char *name,
+		   const char *value);
+
+/*
+ * What a file's content is sent with: X-OC-Mtime and Date as the facts say,
+ * OC-Checksum, Content-Type.
+ */
+void webdav_content_headers(struct webdav *w, struct op *op,
+			    const struct webdav_facts *f,
+			    const struct put_opt *opt,
+			    struct webdav_headers *h);
+
+/* "SHA1:..." for OC-Checksum, or NULL if no hash is known. */
+const char *webdav_checksum(struct op *op, const struct digests *d);
+
+/*
+ * Put what was uploaded elsewhere into its place: look whether opt allows it,
+ * keep the old file if it is to be kept, then `move`, which is told whether to
+ * replace a file and the ETag it has to have (or NULL).
+ */
+typedef int place_fn(void *arg, struct op *op, bool over, const char *etag);
+int webdav_place(struct webdav *w, struct op *op, const char *path,
+		 const struct put_opt *opt, const struct webdav_facts *f,
+		 place_fn *move, void *arg) MUST_CHECK;
+
+/* What put() answers; `etag` or NULL. */
+void webdav_fill(struct op *op, const struct webdav_facts *f, const char *path,
+		 int64_t size, int64_t mtime, const char *etag,
+		 struct entry *out);
+
+/*
+ * For clearing up after a failure: works after a cancel, too, and leaves the
+ * failed op's error alone.
+ */
+struct tidy {
+	struct cancel never;
+	struct op op;
+};
+void tidy_begin(struct tidy *t);
+void tidy_end(struct tidy *t);
+
+/* DELETE, and whether it went well does not matter. */
+void webdav_discard(struct webdav *w, const char *path);
+
+/* probe.c, for its test: the facts as a note, and back if not too old. */
+void facts_text(struct buf *b, const struct webdav_facts *f, int64_t now);
+bool facts_parse(const char *text, int64_t now, struct webdav_facts *f);
+
+#endif
