@@ -14,7 +14,7 @@ static bool is_this_machine(const char *host)
 	       strcmp(host, "127.0.0.1") == 0;
 }
 
-int check_sign_in_url(struct arena *a, const char *text, struct err *e)
+int login_token_check_url(struct arena *a, const char *text, struct err *e)
 {
 	struct url url;
 
@@ -50,7 +50,7 @@ static int parse(struct arena *a, const struct buf *json,
 	if (!*out->username || !*out->well_known || !*secret)
 		return no_token(e, "a part of it is missing");
 	out->secret = arena_strdup(a, secret);
-	return check_sign_in_url(a, out->well_known, e);
+	return login_token_check_url(a, out->well_known, e);
 }
 
 int login_token_parse(struct arena *a, const char *text,

@@ -19,7 +19,7 @@ int login_token_parse(struct arena *a, const char *text,
 		      struct login_token *out, struct err *e) MUST_CHECK;
 
 /* An address that secrets may be sent to: https, or of this machine. */
-int check_sign_in_url(struct arena *a, const char *text,
-		      struct err *e) MUST_CHECK;
+int login_token_check_url(struct arena *a, const char *text,
+			  struct err *e) MUST_CHECK;
 
 #endif

@@ -54,16 +54,14 @@ struct shared {
 	struct jotta *j;
 	const char *username;
 	struct link link;
-	bool any;
 };
 
 static int keep_self(void *arg, struct op *op, const struct jfs_node *n)
 {
 	struct shared *s = arg;
 
-	if (s->any || n->kind == JFS_REVISION)
+	if (!n->self || n->kind == JFS_REVISION)
 		return 0;
-	s->any = true;
 	s->link.kind = n->kind == JFS_FILE ? ENTRY_FILE : ENTRY_DIR;
 	s->link.url = link_url(s->j, op, s->username, n);
 	return 0;

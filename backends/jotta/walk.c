@@ -79,6 +79,19 @@ static void remember(struct walking *w, const char *name, const char *raw)
 	buf_free(&b);
 }
 
+/* It may come again, with more in it, and must outlast the document. */
+static void keep_self(struct walking *w, struct op *op,
+		      const struct jfs_node *n)
+{
+	w->self = *n;
+	w->self.name = "";
+	w->self.mime = w->self.uuid = NULL;
+	if (n->public_uri)
+		w->self.public_uri = arena_strdup(&op->arena, n->public_uri);
+	if (n->public_path)
+		w->self.public_path = arena_strdup(&op->arena, n->public_path);
+}
+
 static int visit(void *arg, struct op *op, const struct jfs_node *n)
 {
 	struct walking *w = arg;
@@ -88,7 +101,7 @@ static int visit(void *arg, struct op *op, const struct jfs_node *n)
 	if (n->kind == JFS_REVISION)
 		return 0;
 	if (n->self) {
-		w->self = *n;
+		keep_self(w, op, n);
 		return 0;
 	}
 	buf_reset(&w->path);
