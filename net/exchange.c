@@ -78,6 +78,7 @@ static ssize_t pull(struct exchange *x, char *to, size_t room)
 				       (long long)x->sent, (long long)rq->size);
 	}
 	x->sent += got;
+	x->bytes += got;
 	if (rq->source && check_end(x) < 0)
 		return -1;
 	return got;
@@ -273,6 +274,7 @@ static size_t on_write(char *p, size_t size, size_t n, void *arg)
 	int rc;
 
 	n *= size;
+	x->bytes += (int64_t)n;
 	if (!x->head_known && know_head(x) < 0)
 		rc = -1;
 	else if (x->rq->sink && is_success(x))
@@ -485,7 +487,6 @@ int exchange_run(struct exchange *x, struct handle *hd)
 	x->moved_at = clock_mono();
 	code = curl_easy_perform(hd->curl);
 	dump_bodies(&hd->dump);
-	x->bytes = x->up + x->down;
 	rc = finish(x, code);
 out:
 	curl_easy_setopt(hd->curl, CURLOPT_HTTPHEADER, NULL);

@@ -1,16 +1,15 @@
 #include "net/gate.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "lib/clock.h"
-
-enum { FIRST = 8 };
+#include "net/width.h"
 
 struct gate {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t wake;
-	unsigned width, inside, waiting;
+	struct width width;
+	unsigned inside, waiting;
 };
 
 struct gate *gate_new(unsigned fixed)
@@ -23,7 +22,7 @@ struct gate *gate_new(unsigned fixed)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&g->wake, &attr);
 	pthread_condattr_destroy(&attr);
-	g->width = fixed ? fixed : FIRST;
+	width_init(&g->width, fixed);
 	return g;
 }
 
@@ -31,6 +30,8 @@ void gate_free(struct gate *g)
 {
 	if (!g)
 		return;
+	if (g->inside)
+		BUG("a gate with %u inside", g->inside);
 	pthread_cond_destroy(&g->wake);
 	pthread_mutex_destroy(&g->lock);
 	free(g);
@@ -40,10 +41,9 @@ int gate_enter(struct gate *g, struct op *op)
 {
 	int rc;
 
-	if (op_check(op) < 0)
-		return -1;
 	pthread_mutex_lock(&g->lock);
-	while (g->inside >= g->width && op_check(op) == 0) {
+	while ((rc = op_check(op)) == 0 && g->inside >= g->width.now) {
+		/* a cancel does not wake those who wait here */
 		struct timespec until =
 			timespec_of(clock_mono() + NS_PER_SEC / 4);
 
@@ -51,21 +51,35 @@ int gate_enter(struct gate *g, struct op *op)
 		pthread_cond_timedwait(&g->wake, &g->lock, &until);
 		g->waiting--;
 	}
-	rc = op_check(op);
-	if (rc == 0)
+	if (rc == 0) {
+		if (g->inside == 0)
+			width_idle(&g->width, clock_mono());
 		g->inside++;
+	} else if (g->waiting) {
+		/* the wake-up may have been meant for another */
+		pthread_cond_signal(&g->wake);
+	}
 	pthread_mutex_unlock(&g->lock);
 	return rc;
 }
 
 void gate_leave(struct gate *g, enum gate_end how, int64_t bytes)
 {
-	(void)how;
-	(void)bytes;
+	unsigned room, before;
+	bool full;
+
 	pthread_mutex_lock(&g->lock);
+	full = g->inside >= g->width.now;
 	g->inside--;
-	if (g->waiting)
-		pthread_cond_signal(&g->wake);
+	before = g->width.now;
+	width_ended(&g->width, clock_mono(), g->inside, full, how, bytes);
+	room = g->width.now > g->inside ? g->width.now - g->inside : 0;
+	if (g->waiting && room > 0) {
+		if (g->width.now > before)
+			pthread_cond_broadcast(&g->wake);
+		else
+			pthread_cond_signal(&g->wake);
+	}
 	pthread_mutex_unlock(&g->lock);
 }
 
@@ -74,7 +88,7 @@ unsigned gate_width(struct gate *g)
 	unsigned width;
 
 	pthread_mutex_lock(&g->lock);
-	width = g->width;
+	width = g->width.now;
 	pthread_mutex_unlock(&g->lock);
 	return width;
 }
