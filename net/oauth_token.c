@@ -12,6 +12,9 @@
 /* Ten years; nobody means more, and no sum with it can wrap. */
 static const int64_t LIFE_MAX = INT64_C(315360000) * NS_PER_SEC;
 
+/* In 2261, whose last hours cannot be written with every offset. */
+static const int64_t EXPIRY_MAX = INT64_C(9214000000) * NS_PER_SEC;
+
 enum { REFUSAL_MAX = 200 };
 
 /* The text, NULL if there is none or it is empty; -1 if it holds a NUL. */
@@ -55,8 +58,10 @@ int oauth_token_parse(struct arena *a, const char *json,
 	if (!out->access && !out->refresh)
 		return err_set(e, ERR_CORRUPT, "there is no token in it");
 	expiry = json_text(json_get(root, "expiry"), "");
-	if (!date_parse_rfc3339(expiry, &out->expiry))
-		out->expiry = 0; /* Go's zero time is of the year 1 */
+	/* Go's zero time is of the year 1 */
+	if (!date_parse_rfc3339(expiry, &out->expiry) || out->expiry < 0 ||
+	    out->expiry > EXPIRY_MAX)
+		out->expiry = 0;
 	return 0;
 }
 
