@@ -452,6 +452,8 @@ static int finish(struct exchange *x, CURLcode code)
 	struct handle *hd = x->handle;
 	long connects = 1;
 
+	if (code == CURLE_OK && !x->head_ended)
+		code = CURLE_PARTIAL_FILE;
 	if (!x->failed && (code == CURLE_OK || x->cut)) {
 		if (!x->head_known && know_head(x) < 0)
 			return -1;
@@ -463,6 +465,8 @@ static int finish(struct exchange *x, CURLcode code)
 	}
 	if (x->failed)
 		return -1;
+	if (code == CURLE_OUT_OF_MEMORY && !x->head_ended)
+		return endless_head(x); /* libcurl's name for a long line */
 	curl_easy_getinfo(hd->curl, CURLINFO_NUM_CONNECTS, &connects);
 	x->lost_kept = connects == 0 && x->connected && x->head_bytes == 0 &&
 		       (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||

@@ -1,0 +1,179 @@
+#ifndef TESTS_UNIT_HTTP_SERVER_H
+#define TESTS_UNIT_HTTP_SERVER_H
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "tests/harness.h"
+
+/*
+ * A server on loopback that gives the answers of a script, one after another
+ * on whatever connection the request comes.
+ */
+enum after { KEEP, CLOSE, HANG };
+
+struct reply {
+	const char *text; /* sent as it is */
+	enum after after;
+	size_t endless; /* so many bytes 'x' follow */
+};
+
+struct server {
+	const struct reply *script;
+	int fd;
+	unsigned port;
+	pthread_t thread, threads[64];
+	pthread_mutex_t lock; /* guards requests and what follows them */
+	unsigned n_requests, n_connections;
+	struct buf heads[32], bodies[32];
+	int fds[64];
+};
+
+struct connection {
+	struct server *server;
+	int fd;
+};
+
+/* One more byte into `b`; false at the end. */
+static inline bool take(int fd, struct buf *b, size_t n)
+{
+	ssize_t got = recv(fd, buf_room(b, n), n, 0);
+
+	if (got <= 0)
+		return false;
+	b->len += (size_t)got;
+	b->data[b->len] = '\0';
+	return true;
+}
+
+static inline bool take_request(int fd, struct buf *head, struct buf *body)
+{
+	const char *at;
+	size_t n;
+
+	while (!strstr(head->data, "\r\n\r\n"))
+		if (!take(fd, head, 1))
+			return false;
+	at = strstr(head->data, "Content-Length: ");
+	n = at ? strtoul(at + 16, NULL, 10) : 0;
+	if (strstr(head->data, "Expect: 100-continue"))
+		CHECK(send(fd, "HTTP/1.1 100 Continue\r\n\r\n", 25, 0) == 25);
+	while (body->len < n)
+		if (!take(fd, body, n - body->len))
+			break;
+	return true;
+}
+
+static inline bool send_all(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
+
+		if (sent <= 0)
+			return false;
+		p += sent;
+		n -= (size_t)sent;
+	}
+	return true;
+}
+
+static inline void *serve_connection(void *arg)
+{
+	struct connection *c = arg;
+	struct server *s = c->server;
+	enum after after = KEEP;
+
+	while (after == KEEP) {
+		struct buf head = BUF_INIT, body = BUF_INIT;
+		const struct reply *r;
+
+		if (!take_request(c->fd, &head, &body)) {
+			buf_free(&head);
+			buf_free(&body);
+			break;
+		}
+		pthread_mutex_lock(&s->lock);
+		CHECK(s->n_requests < 32);
+		r = &s->script[s->n_requests];
+		s->heads[s->n_requests] = head;
+		s->bodies[s->n_requests++] = body;
+		pthread_mutex_unlock(&s->lock);
+		CHECK(r->text);
+		after = r->after;
+		if (!send_all(c->fd, r->text, strlen(r->text)))
+			break;
+		for (size_t i = 0; i < r->endless; i += 1024) {
+			char text[1024];
+
+			memset(text, 'x', sizeof(text));
+			if (!send_all(c->fd, text, sizeof(text)))
+				break;
+		}
+		while (after == HANG && recv(c->fd, &(char){ 0 }, 1, 0) > 0)
+			;
+	}
+	shutdown(c->fd, SHUT_RDWR);
+	free(c);
+	return NULL;
+}
+
+static inline void *serve(void *arg)
+{
+	struct server *s = arg;
+	int fd;
+
+	while ((fd = accept(s->fd, NULL, NULL)) >= 0) {
+		struct connection *c = xcalloc(1, sizeof(*c));
+
+		*c = (struct connection){ s, fd };
+		pthread_mutex_lock(&s->lock);
+		CHECK(s->n_connections < 64);
+		s->fds[s->n_connections] = fd;
+		CHECK(!pthread_create(&s->threads[s->n_connections++], NULL,
+				      serve_connection, c));
+		pthread_mutex_unlock(&s->lock);
+	}
+	return NULL;
+}
+
+static inline void server_start(struct server *s, const struct reply *script)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(at);
+
+	*s = (struct server){ .script = script };
+	for (size_t i = 0; i < ARRAY_LEN(s->heads); i++)
+		s->heads[i] = s->bodies[i] = (struct buf)BUF_INIT;
+	pthread_mutex_init(&s->lock, NULL);
+	s->fd = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK(s->fd >= 0);
+	CHECK(bind(s->fd, (struct sockaddr *)&at, n) == 0);
+	CHECK(listen(s->fd, 64) == 0);
+	CHECK(getsockname(s->fd, (struct sockaddr *)&at, &n) == 0);
+	s->port = ntohs(at.sin_port);
+	CHECK(!pthread_create(&s->thread, NULL, serve, s));
+}
+
+static inline void server_stop(struct server *s)
+{
+	shutdown(s->fd, SHUT_RDWR);
+	pthread_join(s->thread, NULL);
+	close(s->fd);
+	for (unsigned i = 0; i < s->n_connections; i++) {
+		shutdown(s->fds[i], SHUT_RDWR);
+		pthread_join(s->threads[i], NULL);
+		close(s->fds[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(s->heads); i++) {
+		buf_free(&s->heads[i]);
+		buf_free(&s->bodies[i]);
+	}
+	pthread_mutex_destroy(&s->lock);
+}
+
+#endif
