@@ -4,6 +4,7 @@
 
 static const struct driver *const drivers[] = {
 	&driver_local,
+	&driver_webdav,
 	&driver_mem,
 	&driver_fault,
 	NULL,

@@ -60,12 +60,11 @@ static int make_one(struct webdav *top, struct op *op, const char *path)
 	rc = look_for_dir(top, op, path);
 	if (rc == 0 || op->err.kind == ERR_NOT_DIR)
 		return rc;
-	if (op->err.kind == ERR_NO_DIR && *path)
-		rc = look_for_dir(top, op, parent_of(op, path));
-	if (rc < 0 && op->err.kind == ERR_NOT_DIR)
-		return -1;
-	if (rc < 0 && op->err.kind == ERR_NO_DIR)
-		return 1;
+	/* And some, that there is no parent or a file in its place. */
+	if (strchr(path, '/') &&
+	    look_for_dir(top, op, parent_of(op, path)) < 0 &&
+	    !err_info(op->err.kind)->retry)
+		return op->err.kind == ERR_NOT_DIR ? -1 : 1;
 	op->err = why;
 	return -1;
 }

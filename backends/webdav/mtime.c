@@ -7,6 +7,7 @@
 
 #include "backends/hash_memory.h"
 #include "backends/webdav/propfind.h"
+#include "backends/webdav/propfind.h"
 #include "backends/webdav/write.h"
 #include "lib/date.h"
 #include "lib/log.h"
@@ -97,11 +98,12 @@ bool webdav_own_time(const char *text, const struct entry *e, int64_t *mtime)
 		return false;
 	memcpy(number, text, n);
 	number[n] = '\0';
+	/* Apache's ETag loses its "W/" when the file is a second old. */
 	if (e->tag)
 		buf_adds(&now, e->tag);
 	else if (e->mtime != MTIME_UNKNOWN)
 		date_http(&now, e->mtime);
-	same = now.len && strcmp(now.data, text + n + 1) == 0;
+	same = now.len && webdav_same_etag(now.data, text + n + 1);
 	buf_free(&now);
 	return same && parse_int(number, mtime) && *mtime != MTIME_UNKNOWN;
 }

@@ -495,29 +495,48 @@ static int failure_start(void *arg, struct op *op, const char *name,
 	return 0;
 }
 
+/* 424 is what has failed only because something else has. */
+static void add_failure(struct failure *f, int status)
+{
+	if (!is_success(status) && (f->status == 0 || f->status == 424))
+		f->status = status ? status : 500;
+}
+
 static int failure_end(void *arg, struct op *op, const char *name,
 		       const char *text)
 {
 	struct failure *f = arg;
 	unsigned element = leave(&f->in);
-	int status;
 
 	(void)op;
 	(void)name;
-	if (element != STATUS && element != PROPSTAT_STATUS)
-		return 0;
-	status = parse_status(text);
-	/* 424 is what has failed only because something else has. */
-	if (!is_success(status) && (f->status == 0 || f->status == 424))
-		f->status = status ? status : 500;
+	if (element == STATUS || element == PROPSTAT_STATUS)
+		add_failure(f, parse_status(text));
 	return 0;
+}
+
+/* lighttpd 1.4.69 names refused properties in XML that is none. */
+static bool search_text(struct failure *f, const char *body)
+{
+	const char *p = body;
+	bool any = false;
+
+	while ((p = strstr(p, "HTTP/1.1 ")) != NULL) {
+		char line[sizeof("HTTP/1.1 200")] = "";
+
+		memcpy(line, p, strnlen(p, sizeof(line) - 1));
+		add_failure(f, parse_status(line));
+		p += 9;
+		any = true;
+	}
+	return any;
 }
 
 int multistatus_failure(struct op *op, const char *body, size_t n)
 {
 	static const struct xml_handler handler = { .start = failure_start,
 						    .end = failure_end };
-	struct failure f = { 0 };
+	struct failure f = { .status = 0 };
 	struct xml x;
 	int rc;
 
@@ -526,5 +545,9 @@ int multistatus_failure(struct op *op, const char *body, size_t n)
 	if (rc == 0)
 		rc = xml_end(&x, op);
 	xml_free(&x);
+	if (rc < 0 && op->err.kind == ERR_CORRUPT && search_text(&f, body)) {
+		err_clear(&op->err);
+		rc = 0;
+	}
 	return rc < 0 ? -1 : f.status;
 }

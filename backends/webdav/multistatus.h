@@ -40,6 +40,7 @@ void multistatus_free(struct multistatus *m);
 /*
  * The answer to something else than PROPFIND: the first status in it that is
  * no success (424 if there is none but those), or 0; -1 if it is no 207 at all.
+ * `body` ends with a NUL.
  */
 int multistatus_failure(struct op *op, const char *body, size_t n) MUST_CHECK;
 

@@ -369,9 +369,6 @@ int webdav_quota(struct backend *be, struct op *op, struct quota *out)
 					   NULL, quota_one, &q);
 	if (rc < 0)
 		return -1;
-	if (q.used < 0 && q.free < 0)
-		return err_set(&op->err, ERR_UNSUPPORTED,
-			       "the server does not tell its quota");
 	if (q.used >= 0 && q.free >= 0 &&
 	    __builtin_add_overflow(q.used, q.free, &q.total))
 		q.total = -1;

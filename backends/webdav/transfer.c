@@ -36,6 +36,26 @@ static int transfer_once(struct webdav *w, struct op *op, const char *method,
 	return -1;
 }
 
+/*
+ * Whether a refusal is for want of a parent: RFC 4918 has 409 for that, others
+ * say 403, 404 or 500.
+ */
+static bool lacks_parent(struct webdav *w, struct op *op, const char *dst)
+{
+	struct err why = op->err;
+	struct entry e;
+	bool lacks;
+
+	if (why.kind == ERR_NO_DIR)
+		return true;
+	if (why.code != 403 && why.code != 404 && why.code != 500)
+		return false;
+	lacks = webdav_find(w, op, parent_of(op, dst), &e) < 0 &&
+		(op->err.kind == ERR_NOT_FOUND || op->err.kind == ERR_NO_DIR);
+	op->err = why;
+	return lacks;
+}
+
 int webdav_transfer(struct webdav *w, struct op *op, const char *method,
 		    struct webdav *from, const char *src, const char *dst,
 		    bool dir, bool overwrite, const char *if_match)
@@ -43,7 +63,7 @@ int webdav_transfer(struct webdav *w, struct op *op, const char *method,
 	if (transfer_once(w, op, method, from, src, dst, dir, overwrite,
 			  if_match) == 0)
 		return 0;
-	if (op->err.kind != ERR_NO_DIR ||
+	if (!lacks_parent(w, op, dst) ||
 	    webdav_mkdir(&w->base, op, parent_of(op, dst)) < 0)
 		return -1;
 	return transfer_once(w, op, method, from, src, dst, dir, overwrite,
