@@ -1,0 +1,261 @@
+#include <string.h>
+
+#include "backends/jotta/change.h"
+#include "lib/vec.h"
+#include "net/url.h"
+
+int jotta_post(struct jotta *j, struct op *op, const char *path,
+	       const char *query, struct http_answer *out)
+{
+	struct http_request rq = { .method = "POST" };
+
+	return jotta_jfs(j, op, path, query, &rq, out);
+}
+
+bool jotta_lives(const struct jfs_node *n)
+{
+	return !n->deleted && (n->kind == JFS_FOLDER || n->complete);
+}
+
+int jotta_find(struct jotta *j, struct op *op, const char *path,
+	       struct jfs_node *out)
+{
+	if (jotta_node(j, op, path, out) == 0)
+		return 1;
+	if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
+		return -1;
+	err_clear(&op->err);
+	return 0;
+}
+
+const char *jotta_parent(struct op *op, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return arena_printf(&op->arena, "%.*s", slash ? (int)(slash - path) : 0,
+			    path);
+}
+
+bool jotta_is_mountpoint(const struct jotta *j, const char *path)
+{
+	return *j->root == '\0' && *path == '\0';
+}
+
+/* A request about the device, or about the mountpoint on it. */
+static int ask_device(struct jotta *j, struct op *op, const char *method,
+		      const char *mountpoint, const char *query)
+{
+	struct http_request rq = { .method = method };
+	const char *username;
+	struct buf url = BUF_INIT;
+	int rc;
+
+	if (jotta_username(j, op, &username) < 0)
+		return -1;
+	buf_adds(&url, j->account->jfs_url);
+	url_encode(&url, username);
+	buf_adds(&url, "/");
+	url_encode(&url, j->device);
+	if (mountpoint) {
+		buf_adds(&url, "/");
+		url_encode(&url, mountpoint);
+	}
+	if (query)
+		buf_addf(&url, "?%s", query);
+	rq.url = url.data;
+	rc = jotta_ask(j, op, &rq, NULL);
+	buf_free(&url);
+	return rc;
+}
+
+int jotta_make_mountpoint(struct jotta *j, struct op *op)
+{
+	if (strcasecmp(j->device, "Jotta") == 0)
+		return err_set(&op->err, ERR_NO_DIR,
+			       "device \"%s\" has no mountpoint \"%s\", and "
+			       "none can be made there",
+			       j->device, j->mountpoint);
+	if (ask_device(j, op, "GET", NULL, NULL) < 0 &&
+	    (op->err.kind != ERR_NOT_FOUND ||
+	     ask_device(j, op, "POST", NULL, "type=WORKSTATION") < 0))
+		return err_wrap(&op->err, "making device \"%s\"", j->device);
+	if (ask_device(j, op, "POST", j->mountpoint, NULL) < 0)
+		return err_wrap(&op->err, "making mountpoint \"%s\"",
+				j->mountpoint);
+	return 0;
+}
+
+static int keep_self(void *arg, struct op *op, const struct jfs_node *n)
+{
+	struct jfs_node *out = arg;
+
+	(void)op;
+	if (n->self)
+		*out = (struct jfs_node){ .kind = n->kind,
+					  .deleted = n->deleted };
+	return 0;
+}
+
+static int file_in_the_way(struct op *op)
+{
+	return err_set(&op->err, ERR_NOT_DIR, "a file is in the way");
+}
+
+/*
+ * mkDir makes what is missing and revives what is in the trash.  One that is
+ * refused with "exists" has met a file.
+ */
+static int make_dir(struct jotta *j, struct op *op, const char *path)
+{
+	struct jfs_node made = { .kind = JFS_FOLDER };
+	struct http_answer answer;
+
+	if (jotta_post(j, op, path, "mkDir=true", &answer) < 0)
+		return op->err.kind == ERR_EXISTS ? file_in_the_way(op) : -1;
+	if (answer.body_len &&
+	    jfs_parse(op, answer.body, answer.body_len, keep_self, &made) < 0)
+		return -1;
+	if (made.kind == JFS_FILE)
+		return file_in_the_way(op);
+	if (made.deleted)
+		return err_set(&op->err, ERR_SERVER,
+			       "the folder stays in the trash");
+	return 0;
+}
+
+int jotta_mkdir(struct backend *be, struct op *op, const char *path)
+{
+	struct jotta *j = jotta_of(be);
+	struct jfs_node n;
+	int found;
+
+	if (!jotta_is_mountpoint(j, path)) {
+		if (make_dir(j, op, path) == 0)
+			return 0;
+		if (op->err.kind != ERR_NOT_FOUND)
+			return -1;
+		return jotta_make_mountpoint(j, op) < 0 ? -1
+							: make_dir(j, op, path);
+	}
+	found = jotta_find(j, op, path, &n);
+	if (found < 0)
+		return -1;
+	return found && jotta_lives(&n) ? 0 : jotta_make_mountpoint(j, op);
+}
+
+/* What a folder holds, as far as rmdir() cares. */
+struct contents {
+	bool trash;
+};
+
+static int look_inside(void *arg, struct op *op, const struct jfs_node *n)
+{
+	struct contents *c = arg;
+
+	if (n->self && (n->deleted || (n->kind == JFS_FILE && !n->complete)))
+		return err_set(&op->err, ERR_NO_DIR, "no such directory");
+	if (n->self && n->kind == JFS_FILE)
+		return err_set(&op->err, ERR_NOT_DIR, "not a directory");
+	if (n->self || n->kind == JFS_REVISION)
+		return 0;
+	if (n->deleted)
+		c->trash = true;
+	else if (jotta_lives(n))
+		return err_set(&op->err, ERR_NOT_EMPTY,
+			       "the directory is not empty");
+	return 0;
+}
+
+static int no_dir(struct op *op)
+{
+	if (op->err.kind != ERR_NOT_FOUND)
+		return -1;
+	return err_set(&op->err, ERR_NO_DIR, "no such directory");
+}
+
+/*
+ * A folder is removed for good with all that is in it, the trash, too: so one
+ * with something in the trash goes there itself.
+ */
+int jotta_rmdir(struct backend *be, struct op *op, const char *path)
+{
+	struct jotta *j = jotta_of(be);
+	struct contents c = { .trash = false };
+
+	if (jfs_get(j, op, path, look_inside, &c) < 0)
+		return no_dir(op);
+	if (jotta_is_mountpoint(j, path))
+		return 0; /* which stays */
+	if (jotta_post(j, op, path,
+		       j->hard_delete && !c.trash ? "rmDir=true" : "dlDir=true",
+		       NULL) < 0)
+		return no_dir(op);
+	return 0;
+}
+
+int jotta_unlink(struct backend *be, struct op *op, const char *path)
+{
+	struct jotta *j = jotta_of(be);
+	struct jfs_node n;
+
+	if (jotta_node(j, op, path, &n) < 0)
+		return -1;
+	if (!jotta_lives(&n)) /* dl of nothing would be a success */
+		return err_set(&op->err, ERR_NOT_FOUND, "no such file");
+	if (n.kind == JFS_FOLDER)
+		return err_set(&op->err, ERR_IS_DIR, "is a directory");
+	return jotta_post(j, op, path, j->hard_delete ? "rm=true" : "dl=true",
+			  NULL);
+}
+
+VEC(things, struct entry);
+
+static int collect(void *arg, struct op *op, const struct entry *e)
+{
+	*things_add(arg) = entry_copy(&op->arena, e);
+	return 0;
+}
+
+static int purge_dir(struct jotta *j, struct op *op, const char *dir)
+{
+	if (jotta_post(j, op, dir, j->hard_delete ? "rmDir=true" : "dlDir=true",
+		       NULL) < 0)
+		return no_dir(op);
+	return 0;
+}
+
+/* The mountpoint stays: all that is in it goes. */
+static int purge_mountpoint(struct backend *be, struct op *op)
+{
+	struct things all = { 0 };
+	int rc = jotta_list(be, op, "", collect, &all);
+
+	for (size_t i = 0; rc == 0 && i < all.n; i++) {
+		rc = all.at[i].kind == ENTRY_DIR
+			     ? purge_dir(jotta_of(be), op, all.at[i].name)
+			     : jotta_unlink(be, op, all.at[i].name);
+		if (rc < 0 && (op->err.kind == ERR_NOT_FOUND ||
+			       op->err.kind == ERR_NO_DIR)) {
+			err_clear(&op->err); /* gone already */
+			rc = 0;
+		}
+	}
+	things_free(&all);
+	return rc;
+}
+
+int jotta_purge(struct backend *be, struct op *op, const char *dir)
+{
+	struct jotta *j = jotta_of(be);
+	struct jfs_node n;
+
+	if (jotta_is_mountpoint(j, dir))
+		return purge_mountpoint(be, op);
+	if (jotta_node(j, op, dir, &n) < 0)
+		return no_dir(op);
+	if (!jotta_lives(&n))
+		return err_set(&op->err, ERR_NO_DIR, "no such directory");
+	if (n.kind == JFS_FILE)
+		return err_set(&op->err, ERR_NOT_DIR, "not a directory");
+	return purge_dir(j, op, dir);
+}

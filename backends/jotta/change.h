@@ -1,0 +1,31 @@
+#ifndef BACKENDS_JOTTA_CHANGE_H
+#define BACKENDS_JOTTA_CHANGE_H
+
+#include "backends/jotta/jotta.h"
+
+/* Between change.c and move.c; and what a put() needs, too. */
+
+/* POST to JFS without content. */
+int jotta_post(struct jotta *j, struct op *op, const char *path,
+	       const char *query, struct http_answer *out) MUST_CHECK;
+
+/* It is in no trash and, if a file, whole. */
+bool jotta_lives(const struct jfs_node *n);
+
+/* As jotta_node(): 1, or 0 if there is nothing, not even in the trash. */
+int jotta_find(struct jotta *j, struct op *op, const char *path,
+	       struct jfs_node *out) MUST_CHECK;
+
+/* The path's folder, "" at the top; in the op's arena. */
+const char *jotta_parent(struct op *op, const char *path);
+
+/* Whether the path is the mountpoint itself, which always stays. */
+bool jotta_is_mountpoint(const struct jotta *j, const char *path);
+
+/*
+ * Make the mountpoint that is missing, and its device; ERR_NO_DIR on "Jotta",
+ * where that cannot be done.
+ */
+int jotta_make_mountpoint(struct jotta *j, struct op *op) MUST_CHECK;
+
+#endif
