@@ -161,7 +161,8 @@ same() {
 ENCODING=Slash,LtGt,DoubleQuote,Colon,Question,Asterisk,Pipe,Percent,Del,Ctl
 ENCODING=$ENCODING,LeftSpace,RightSpace,InvalidUtf8,Dot
 
-# --- signing in, and the account
+# --- by itself, and then signing in and the account
+"$FIXTURES/jotta_test.py"
 login=$(control '{"op": "login_token",
 	"base": "https://id.jottacloud.com"}' | sed 's/.*": "//; s/".*//')
 does "rclone signs in with a login token" config create jc jottacloud \
