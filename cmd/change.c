@@ -18,6 +18,8 @@ static const struct {
 	[CHANGE_PURGE]  = { "purge",  "removed with all that was in it",
 			    "would be removed with all that is in it" },
 	[CHANGE_TOUCH]  = { "touch",  "time set",       "time would be set" },
+	[CHANGE_RESTORE] = { "restore", "restored",     "would be restored" },
+	[CHANGE_CLEANUP] = { "cleanup", "cleaned up",   "would be cleaned up" },
 };
 /* clang-format on */
 

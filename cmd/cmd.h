@@ -92,13 +92,15 @@ struct cmd {
 /* All commands in the order of the help; NULL at the end. */
 extern const struct cmd *const commands[];
 
-extern const struct cmd cmd_cat, cmd_check, cmd_completion, cmd_config,
-	cmd_copy, cmd_copyto, cmd_delete, cmd_deletefile, cmd_hashsum, cmd_help,
-	cmd_listremotes, cmd_ls, cmd_lsd, cmd_lsf, cmd_lsjson, cmd_man,
-	cmd_mkdir, cmd_move, cmd_moveto, cmd_purge, cmd_rmdir, cmd_rmdirs,
-	cmd_size, cmd_sync, cmd_touch, cmd_version;
+extern const struct cmd cmd_about, cmd_cat, cmd_check, cmd_cleanup,
+	cmd_completion, cmd_config, cmd_copy, cmd_copyto, cmd_delete,
+	cmd_deletefile, cmd_hashsum, cmd_help, cmd_link, cmd_listremotes,
+	cmd_ls, cmd_lsd, cmd_lsf, cmd_lsjson, cmd_man, cmd_mkdir, cmd_move,
+	cmd_moveto, cmd_purge, cmd_rmdir, cmd_rmdirs, cmd_size, cmd_sync,
+	cmd_touch, cmd_trash, cmd_version, cmd_versions;
 
-/* cmd/hashsum.c has three more names. */
+/* cmd/hashsum.c has three more names, cmd/obscure.c two. */
 extern const struct cmd cmd_md5sum, cmd_sha1sum, cmd_sha256sum;
+extern const struct cmd cmd_obscure, cmd_reveal;
 
 #endif
