@@ -7,7 +7,6 @@
 
 #include "backends/hash_memory.h"
 #include "backends/webdav/propfind.h"
-#include "backends/webdav/propfind.h"
 #include "backends/webdav/write.h"
 #include "lib/date.h"
 #include "lib/log.h"

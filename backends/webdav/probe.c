@@ -98,6 +98,10 @@ static int answered(struct op *op, int rc, bool *ok)
 	*ok = rc == 0;
 	if (rc == 0)
 		return 0;
+	if (op->err.kind == ERR_CORRUPT) { /* lighttpd's "no" is no XML */
+		err_clear(&op->err);
+		return 0;
+	}
 	if (op->err.code < 400 || op->err.code == 401 || op->err.code == 408 ||
 	    op->err.code == 423 || op->err.code == 429 ||
 	    (op->err.code >= 502 && op->err.code <= 504) || op->err.code == 507)
@@ -152,9 +156,7 @@ static int begin(struct probe *p, struct op *op)
 	const char *said;
 
 	if (put(p, op, p->a, "ferry 1\n", NULL, NULL, &a) < 0) {
-		if (op->err.kind != ERR_NO_DIR && op->err.kind != ERR_NOT_FOUND)
-			return -1;
-		if (webdav_mkdir(&p->w->base, op, "") < 0 ||
+		if (webdav_missing_parent(p->w, op, p->a) <= 0 ||
 		    put(p, op, p->a, "ferry 1\n", NULL, NULL, &a) < 0)
 			return -1;
 	}

@@ -157,6 +157,27 @@ static const char *parent_of(struct op *op, const char *path)
 	return arena_printf(&op->arena, "%.*s", (int)(slash - path), path);
 }
 
+/* nginx says 500, rclone says 404, the others 409 as they should. */
+int webdav_missing_parent(struct webdav *w, struct op *op, const char *path)
+{
+	const char *parent = parent_of(op, path);
+	struct err why = op->err;
+	struct multistatus_item now;
+
+	if (why.kind == ERR_SERVER && why.code == 500) {
+		if (webdav_look(w, op, parent, &now) == 0 ||
+		    (op->err.kind != ERR_NOT_FOUND &&
+		     op->err.kind != ERR_NO_DIR)) {
+			op->err = why;
+			return 0;
+		}
+	} else if (why.kind != ERR_NO_DIR && why.kind != ERR_NOT_FOUND) {
+		return 0;
+	}
+	err_clear(&op->err);
+	return webdav_mkdir(&w->base, op, parent) < 0 ? -1 : 1;
+}
+
 /* One PUT of the whole source to `to`, under a condition if there is one. */
 static int send_once(struct job *j, struct op *op, const char *to,
 		     const char *condition, const char *value,
@@ -188,10 +209,7 @@ static int send(struct job *j, struct op *op, const char *to,
 		return -1;
 	if (send_once(j, op, to, condition, value, a) == 0)
 		return 0;
-	if (!j->src->seek ||
-	    (op->err.kind != ERR_NO_DIR && op->err.kind != ERR_NOT_FOUND))
-		return -1;
-	if (webdav_mkdir(&j->w->base, op, parent) < 0 ||
+	if (!j->src->seek || webdav_missing_parent(j->w, op, to) <= 0 ||
 	    j->src->seek(j->src, op, 0) < 0)
 		return -1;
 	return send_once(j, op, to, condition, value, a);
@@ -259,11 +277,47 @@ static bool is_whole(const struct job *j, const struct multistatus_item *now)
 	       digests_compare(&now->hash, &j->opt->hash) != 0;
 }
 
+/* A download that is compared with what the source has, on the way. */
+struct comparison {
+	struct sink base;
+	struct source *src;
+	char chunk[16 * 1024];
+};
+
+static int compare(struct sink *sink, struct op *op, const void *p, size_t n)
+{
+	struct comparison *c = container_of(sink, struct comparison, base);
+
+	while (n > 0) {
+		size_t want = n < sizeof(c->chunk) ? n : sizeof(c->chunk);
+		ssize_t got = c->src->read(c->src, op, c->chunk, want);
+
+		if (got < 0)
+			return -1;
+		if (got == 0 || memcmp(c->chunk, p, (size_t)got) != 0)
+			return err_set(&op->err, ERR_CONFLICT, "not ours");
+		p = (const char *)p + got;
+		n -= (size_t)got;
+	}
+	return 0;
+}
+
+/* Whether what is at j->path is how the source begins. */
+static bool begins_so(struct job *j, struct op *op)
+{
+	const struct get_opt whole = { .len = -1 };
+	struct comparison c = { .base.write = compare, .src = j->src };
+
+	return j->src->seek && j->src->seek(j->src, op, 0) == 0 &&
+	       webdav_get(&j->w->base, op, j->path, &whole, &c.base) == 0;
+}
+
 /*
  * A PUT to the final name, where nothing had been, has broken off: nothing, the
  * whole, or a piece of it may stand there.  True if it is the whole, which it
  * can be only if all was sent and the answer `lost`.  A piece is removed if it
- * can only be ours.
+ * can only be ours: as a shorter file where the PUT could not have replaced
+ * another's, or else by its bytes.
  */
 static bool survived(struct job *j, bool lost)
 {
@@ -274,8 +328,8 @@ static bool survived(struct job *j, bool lost)
 	tidy_begin(&t);
 	if (webdav_look(j->w, &t.op, j->path, &now) == 0 && !now.dir) {
 		whole = lost && is_whole(j, &now);
-		if (!whole && j->facts.if_none_match && now.size >= 0 &&
-		    now.size < j->src->size)
+		if (!whole && now.size >= 0 && now.size < j->src->size &&
+		    (j->facts.if_none_match || begins_so(j, &t.op)))
 			discard(j->w, j->path,
 				j->facts.stable_etag && *now.tag ? now.tag
 								 : NULL);
@@ -284,33 +338,13 @@ static bool survived(struct job *j, bool lost)
 	return whole;
 }
 
-/* A folder in the way has many answers: 405, 409, 403 ... */
-static int name_obstacle(struct job *j, struct op *op)
-{
-	struct err why = op->err;
-	struct multistatus_item now;
-
-	if (why.kind == ERR_AUTH || why.kind == ERR_BUSY ||
-	    why.kind == ERR_NO_SPACE)
-		return -1;
-	if (webdav_look(j->w, op, j->path, &now) == 0 && now.dir)
-		return err_set(&op->err,
-			       j->opt->mode == PUT_CREATE ? ERR_EXISTS
-							  : ERR_IS_DIR,
-			       "a folder is there");
-	op->err = why;
-	return -1;
-}
-
 /* The PUT to the final name has failed; 0 if the file is there all the same. */
 static int settle_failure(struct job *j, struct op *op,
 			  const struct http_answer *a)
 {
 	if (a->status == 412)
 		return err_set(&op->err, ERR_EXISTS, "something is there");
-	if (was_refused(a))
-		return name_obstacle(j, op);
-	if (!survived(j, err_info(op->err.kind)->retry))
+	if (was_refused(a) || !survived(j, err_info(op->err.kind)->retry))
 		return -1;
 	err_clear(&op->err);
 	return 0;
@@ -541,6 +575,58 @@ static int put_found(struct job *j, struct op *op, struct entry *out)
 	return there ? put_old(j, op, &old, out) : put_new(j, op, out);
 }
 
+static int put_as_told(struct job *j, struct op *op, struct entry *out)
+{
+	const struct put_opt *opt = j->opt;
+
+	/* The one PUT of a small file says by itself if something is there. */
+	if (opt->mode == PUT_CREATE && j->src->size <= SMALL_MAX &&
+	    j->facts.if_none_match)
+		return put_new(j, op, out);
+	/* What is there is looked at just before it is replaced. */
+	if (opt->mode == PUT_OVER && !opt->inplace && j->facts.move_over)
+		return put_whole(j, op, out);
+	if (put_found(j, op, out) == 0)
+		return 0;
+	/* Came since it was looked for. */
+	if (op->err.kind != ERR_EXISTS || opt->mode != PUT_ANY ||
+	    !j->src->seek || j->src->seek(j->src, op, 0) < 0)
+		return -1;
+	err_clear(&op->err);
+	return put_found(j, op, out);
+}
+
+/*
+ * A folder at the file's place, or a file at its folder's, are refused with
+ * whatever a server thinks of: 400, 403, 405, 409, 500.
+ */
+static int name_obstacle(struct job *j, struct op *op)
+{
+	struct err why = op->err;
+	const char *path = j->path;
+	struct multistatus_item now;
+	int rc;
+
+	if (why.code != 400 && why.code != 403 && why.code != 405 &&
+	    why.code != 409 && why.code != 500)
+		return -1;
+	while ((rc = webdav_look(j->w, op, path, &now)) < 0 && *path &&
+	       op->err.code >= 400)
+		path = parent_of(op, path);
+	op->err = why;
+	if (rc < 0)
+		return -1;
+	if (path != j->path && !now.dir)
+		return err_set(&op->err, ERR_NOT_DIR, "\"%s\" is not a folder",
+			       path);
+	if (path == j->path && now.dir)
+		return err_set(&op->err,
+			       j->opt->mode == PUT_CREATE ? ERR_EXISTS
+							  : ERR_IS_DIR,
+			       "a folder is there");
+	return -1;
+}
+
 int webdav_put(struct backend *be, struct op *op, const char *path,
 	       struct source *src, const struct put_opt *opt, struct entry *out)
 {
@@ -557,19 +643,7 @@ int webdav_put(struct backend *be, struct op *op, const char *path,
 		BUG("%s: a source without a size", be->name);
 	if (webdav_facts(j.w, op, &j.facts) < 0)
 		return -1;
-	/* The one PUT of a small file says by itself if something is there. */
-	if (opt->mode == PUT_CREATE && src->size <= SMALL_MAX &&
-	    j.facts.if_none_match)
-		return put_new(&j, op, out);
-	/* What is there is looked at just before it is replaced. */
-	if (opt->mode == PUT_OVER && !opt->inplace && j.facts.move_over)
-		return put_whole(&j, op, out);
-	if (put_found(&j, op, out) == 0)
+	if (put_as_told(&j, op, out) == 0)
 		return 0;
-	/* Came since it was looked for. */
-	if (op->err.kind != ERR_EXISTS || opt->mode != PUT_ANY || !src->seek ||
-	    src->seek(src, op, 0) < 0)
-		return -1;
-	err_clear(&op->err);
-	return put_found(&j, op, out);
+	return name_obstacle(&j, op);
 }

@@ -76,6 +76,13 @@ struct tidy {
 void tidy_begin(struct tidy *t);
 void tidy_end(struct tidy *t);
 
+/*
+ * After a PUT to `path` was refused: 1 if that is for want of a parent, which
+ * is there now; 0 with the error as it was; or -1 with what is wrong with it.
+ */
+int webdav_missing_parent(struct webdav *w, struct op *op,
+			  const char *path) MUST_CHECK;
+
 /* DELETE, and whether it went well does not matter. */
 void webdav_discard(struct webdav *w, const char *path);
 

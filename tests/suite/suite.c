@@ -115,7 +115,8 @@ int main(int argc, char **argv)
 	struct cancel cancel;
 	struct remotes remotes = { .lock = PTHREAD_MUTEX_INITIALIZER,
 				   .config_path = config_path(&a),
-				   .no_memory = true,
+				   .state_dir = getenv("SUITE_STATE"),
+				   .no_memory = !getenv("SUITE_STATE"),
 				   .metadata = true };
 	struct suite s = { .remotes = &remotes, .cancel = &cancel };
 	const char *base =

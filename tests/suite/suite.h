@@ -15,6 +15,8 @@
  *
  * All happens in a folder of its own below REMOTE, which is removed at the
  * end.  A test is skipped if the backend does not claim what it is about.
+ * SUITE_STATE may name a folder for what is remembered between runs, which a
+ * WebDAV server that keeps no times needs.
  */
 struct suite {
 	struct remotes *remotes;
