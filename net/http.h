@@ -29,6 +29,7 @@ struct http_settings {
 	const char *user_agent;  /* NULL: ferry and its version */
 	int64_t connect_timeout; /* ns; 0: a minute */
 	int64_t timeout;         /* ns without a byte moved; 0: five minutes */
+				 /* both: negative for never */
 	unsigned dump;           /* HTTP_DUMP_*: to the log, without secrets */
 	struct rate *requests;   /* --tpslimit, or NULL */
 	unsigned in_flight;      /* requests at once; 0: as the gate finds */
@@ -104,8 +105,8 @@ struct http_request {
 	size_t max_body;
 
 	/*
-	 * Called before the first byte of a 2xx answer goes to `sink`: -1
-	 * with op->err ends the request.  May be NULL.
+	 * Called before the first byte of a 2xx answer goes to `sink`, also
+	 * if there is none: -1 with op->err ends the request.  May be NULL.
 	 */
 	int (*head)(void *arg, struct op *op, const struct http_answer *a);
 	void *head_arg;
