@@ -1,9 +1,9 @@
 #include "net/exchange.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "lib/clock.h"
+#include "net/request.h"
 
 enum {
 	HEADERS_MAX = 128,
@@ -11,123 +11,12 @@ enum {
 	HEADS_MAX = 256 * 1024, /* with the answers before the last one */
 	BODY_MAX = 1 << 20,
 	DRAIN_MAX = 256 * 1024, /* read in vain, so that a connection lives */
-	EXPECT_MIN = 1 << 20,   /* asked about before it is sent */
 };
 
 static const char *host_of(const struct exchange *x)
 {
 	return x->url->host;
 }
-
-/*
- * What goes out.
- */
-
-static bool has_content(const struct http_request *rq)
-{
-	return rq->source || rq->body;
-}
-
-static int64_t content_size(const struct http_request *rq)
-{
-	if (rq->source)
-		return rq->size;
-	return rq->body ? (int64_t)rq->body_len : 0;
-}
-
-/*
- * The source's own end is looked at before the last bytes leave: what notices
- * there that a file has changed must be in time to stop the upload.
- */
-static int check_end(struct exchange *x)
-{
-	const struct http_request *rq = x->rq;
-	char more;
-	ssize_t n;
-
-	if (rq->source->size < 0 || x->sent != rq->size ||
-	    rq->source_at + rq->size != rq->source->size)
-		return 0;
-	n = rq->source->read(rq->source, x->op, &more, 1);
-	if (n > 0)
-		return err_set(&x->op->err, ERR_CONFLICT,
-			       "more than %lld bytes came",
-			       (long long)rq->size);
-	return n < 0 ? -1 : 0;
-}
-
-static ssize_t pull(struct exchange *x, char *to, size_t room)
-{
-	const struct http_request *rq = x->rq;
-	int64_t left = content_size(rq) - x->sent;
-	size_t n = left < (int64_t)room ? (size_t)left : room;
-	ssize_t got = (ssize_t)n;
-
-	if (n == 0)
-		return 0;
-	if (!rq->source) {
-		memcpy(to, rq->body + x->sent, n);
-	} else {
-		x->pulled = true;
-		got = rq->source->read(rq->source, x->op, to, n);
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			return err_set(&x->op->err, ERR_CONFLICT,
-				       "ended after %lld of %lld bytes",
-				       (long long)x->sent, (long long)rq->size);
-	}
-	x->sent += got;
-	x->bytes += got;
-	if (rq->source && check_end(x) < 0)
-		return -1;
-	return got;
-}
-
-static size_t on_read(char *to, size_t size, size_t n, void *arg)
-{
-	struct exchange *x = ((struct handle *)arg)->under_way;
-	ssize_t got = pull(x, to, size * n);
-
-	x->moved_at = clock_mono();
-	if (got < 0) {
-		x->failed = true;
-		return CURL_READFUNC_ABORT;
-	}
-	return (size_t)got;
-}
-
-int exchange_rewind(struct op *op, const struct http_request *rq)
-{
-	if (!rq->source->seek)
-		return err_set(&op->err, ERR_NETWORK,
-			       "the data comes only once and was sent in vain");
-	return rq->source->seek(rq->source, op, rq->source_at);
-}
-
-/* libcurl begins anew, on another connection or after a 401. */
-static int on_seek(void *arg, curl_off_t off, int whence)
-{
-	struct exchange *x = ((struct handle *)arg)->under_way;
-
-	if (off != 0 || whence != SEEK_SET)
-		return CURL_SEEKFUNC_CANTSEEK;
-	if (x->pulled) {
-		if (!x->rq->source->seek)
-			return CURL_SEEKFUNC_CANTSEEK;
-		if (exchange_rewind(x->op, x->rq) < 0) {
-			x->failed = true;
-			return CURL_SEEKFUNC_FAIL;
-		}
-	}
-	x->pulled = false;
-	x->sent = 0;
-	return CURL_SEEKFUNC_OK;
-}
-
-/*
- * What comes back.
- */
 
 static int endless_head(struct exchange *x)
 {
@@ -329,18 +218,10 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down,
 	return x->failed;
 }
 
-/*
- * How it is put together.
- */
-
 static void prepare(struct handle *hd)
 {
 	CURL *curl = hd->curl;
 
-	curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
-	curl_easy_setopt(curl, CURLOPT_READDATA, hd);
-	curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
-	curl_easy_setopt(curl, CURLOPT_SEEKDATA, hd);
 	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(curl, CURLOPT_HEADERDATA, hd);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_write);
@@ -350,101 +231,8 @@ static void prepare(struct handle *hd)
 	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, hd);
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	request_prepare(hd);
 	hd->prepared = true;
-}
-
-static bool is_token(const char *s)
-{
-	const char *start = s;
-
-	while ((uint8_t)*s > ' ' && (uint8_t)*s < 0x7f &&
-	       !strchr("()<>@,;:\\\"/[]?={}", *s))
-		s++;
-	return s > start && !*s;
-}
-
-/* Lines of our own making would be smuggled in by a line's end. */
-static bool is_value(const char *s)
-{
-	while ((uint8_t)*s >= ' ' && *s != 0x7f)
-		s++;
-	return !*s;
-}
-
-static int add_header(struct exchange *x, struct curl_slist ***end,
-		      const char *name, const char *value)
-{
-	struct arena *a = &x->handle->arena;
-	struct curl_slist *node;
-
-	if (!is_token(name) || !is_value(value))
-		return err_set(&x->op->err, ERR_INVALID,
-			       "header %.40s: a control character in it",
-			       is_token(name) ? name : "?");
-	node = arena_alloc(a, sizeof(*node));
-	/* libcurl takes "name:" as the wish to leave one of its own out */
-	node->data = *value ? arena_printf(a, "%s: %s", name, value)
-			    : arena_printf(a, "%s;", name);
-	**end = node;
-	*end = &node->next;
-	return 0;
-}
-
-static int set_headers(struct exchange *x)
-{
-	const struct http_header *const lists[] = { x->headers,
-						    x->rq->headers };
-	struct curl_slist *first = NULL, **end = &first;
-	struct curl_slist *no_expect;
-
-	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-		for (const struct http_header *h = lists[i]; h && h->name; h++)
-			if (add_header(x, &end, h->name, h->value) < 0)
-				return -1;
-	if (x->authorization &&
-	    add_header(x, &end, "Authorization", x->authorization) < 0)
-		return -1;
-	if (has_content(x->rq) && content_size(x->rq) <= EXPECT_MIN) {
-		no_expect = arena_alloc(&x->handle->arena, sizeof(*no_expect));
-		no_expect->data = arena_strdup(&x->handle->arena, "Expect:");
-		*end = no_expect;
-	}
-	curl_easy_setopt(x->handle->curl, CURLOPT_HTTPHEADER, first);
-	return 0;
-}
-
-static int set_request(struct exchange *x)
-{
-	struct handle *hd = x->handle;
-	const struct http_request *rq = x->rq;
-	CURL *curl = hd->curl;
-	struct buf url = BUF_INIT;
-	bool empty = strcmp(rq->method, "PUT") == 0 ||
-		     strcmp(rq->method, "POST") == 0;
-
-	if (!is_token(rq->method))
-		BUG("method \"%s\"", rq->method);
-	url_text(&url, x->url);
-	curl_easy_setopt(curl, CURLOPT_URL, url.data);
-	buf_free(&url);
-	/* puts back what the others set */
-	curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
-	if (strcmp(rq->method, "HEAD") == 0) {
-		curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
-	} else if (has_content(rq) || empty) {
-		curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-		curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE,
-				 (curl_off_t)content_size(rq));
-	}
-	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, rq->method);
-	if (rq->gzip != hd->gzip)
-		curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING,
-				 rq->gzip ? "gzip" : NULL);
-	hd->gzip = rq->gzip;
-	if (x->fresh != hd->fresh)
-		curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, (long)x->fresh);
-	hd->fresh = x->fresh;
-	return set_headers(x);
 }
 
 static int finish(struct exchange *x, CURLcode code)
@@ -486,7 +274,7 @@ int exchange_run(struct exchange *x, struct handle *hd)
 	buf_reset(&hd->body);
 	if (!hd->prepared)
 		prepare(hd);
-	if (set_request(x) < 0)
+	if (request_set(x) < 0)
 		goto out;
 	x->moved_at = clock_mono();
 	code = curl_easy_perform(hd->curl);

@@ -40,9 +40,6 @@ struct exchange {
 /* 0 once the answer is there; else -1 with op->err. */
 int exchange_run(struct exchange *x, struct handle *hd) MUST_CHECK;
 
-/* Put the source back to where the body begins; -1 if it cannot be. */
-int exchange_rewind(struct op *op, const struct http_request *rq) MUST_CHECK;
-
 /* What libcurl's failure means: sets op->err. Always -1. */
 int exchange_fail(struct exchange *x, CURLcode code);
 

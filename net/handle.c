@@ -82,6 +82,7 @@ static void handle_free(struct handle *hd)
 	arena_free(&hd->arena);
 	buf_free(&hd->head);
 	buf_free(&hd->body);
+	buf_free(&hd->small);
 	dump_free(&hd->dump);
 	free(hd);
 }
@@ -202,7 +203,7 @@ int handles_take(struct handles *hs, struct op *op, struct handle **out)
 	pthread_mutex_unlock(&hs->lock);
 	if (!hd) {
 		hd = xcalloc(1, sizeof(*hd));
-		hd->head = hd->body = (struct buf)BUF_INIT;
+		hd->head = hd->body = hd->small = (struct buf)BUF_INIT;
 		hd->curl = curl_easy_init();
 		if (!hd->curl)
 			BUG("libcurl is out of memory");

@@ -22,6 +22,7 @@ struct handle {
 	struct arena arena; /* what libcurl is lent for one request */
 	struct buf head;    /* the answer's lines */
 	struct buf body;    /* its content, where no sink takes it */
+	struct buf small;   /* a request's, of a source */
 	struct dump dump;
 	bool prepared;         /* exchange.c has set its callbacks */
 	enum handle_auth auth; /* as it is set up at the moment */

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "net/exchange.h"
 #include "net/gate.h"
+#include "net/request.h"
 
 enum { REDIRECTS_MAX = 5 };
 
@@ -109,7 +109,7 @@ static int rewind_source(struct attempt *at)
 	if (!at->pulled)
 		return 0;
 	at->pulled = false;
-	return exchange_rewind(at->op, at->rq);
+	return request_rewind(at->op, at->rq);
 }
 
 static enum gate_end ended(const struct http_answer *a, int rc)
@@ -253,7 +253,7 @@ static int begin(struct attempt *at)
 {
 	struct http *h = at->h;
 
-	if (at->rq->gzip && at->rq->sink && at->rq->headers)
+	if (at->rq->gzip && at->rq->headers)
 		for (const struct http_header *r = at->rq->headers; r->name;
 		     r++)
 			if (strcasecmp(r->name, "Range") == 0)
