@@ -84,7 +84,7 @@ struct download {
 	int64_t off, len; /* asked for; -1: to the end */
 	bool ranged;      /* it was asked for a range */
 	bool trusting;    /* an answer without ETag is taken */
-	bool in_doubt;    /* there was none */
+	bool bare;        /* it had none */
 	int64_t left;     /* bytes to come; -1 unknown */
 };
 
@@ -155,10 +155,9 @@ static int download_head(void *arg, struct op *op, const struct http_answer *a)
 		etag = NULL;
 	if (d->etag && etag && !webdav_same_etag(d->etag, etag))
 		return changed(op);
-	if (d->etag && !etag && !d->trusting) {
-		d->in_doubt = true;
+	d->bare = !etag;
+	if (d->etag && !etag && !d->trusting)
 		return err_set(&op->err, ERR_CONFLICT, "it has no ETag");
-	}
 	if (d->ranged)
 		return check_range(d, op, a);
 	if (a->status != 200)
@@ -202,7 +201,7 @@ static bool is_at_end(const struct download *d, const struct http_answer *a)
 static int download(struct webdav *w, struct op *op, const char *path,
 		    struct download *d)
 {
-	const bool guard = d->ranged && webdav_etag_is_strong(d->etag);
+	const bool guard = !d->trusting && webdav_etag_is_strong(d->etag);
 	const struct http_header ranged[] = {
 		{ "Range", NULL },
 		{ guard ? "If-Range" : NULL, d->etag },
@@ -226,6 +225,8 @@ static int download(struct webdav *w, struct op *op, const char *path,
 				       d->off, d->off + d->len - 1);
 	if (d->ranged)
 		rq.headers = headers;
+	d->left = -1;
+	d->bare = false;
 	if (http_do(w->service->http, op, &rq, &a) < 0)
 		return -1;
 	if (d->ranged && is_at_end(d, &a))
@@ -259,9 +260,39 @@ static int look_at_file(struct webdav *w, struct op *op, const char *path,
 }
 
 /*
- * An ETag in the answer to GET that is the one known says that it is this file.
- * Where there is none, PROPFIND is asked: before, since what a server shows for
- * a folder is no file, and behind, since it may have changed on the way.
+ * From a server whose answers to GET have no ETags (lighttpd, for types that it
+ * does not know): it is the file that was meant if PROPFIND's is the right one
+ * before, and still is behind the last byte.
+ */
+static int download_bare(struct webdav *w, struct op *op, const char *path,
+			 struct download *d)
+{
+	const char *etag;
+
+	d->trusting = true;
+	if (look_at_file(w, op, path, d->etag, &etag) < 0 ||
+	    download(w, op, path, d) < 0)
+		return -1;
+	if (!d->bare)
+		return 0;
+	return look_at_file(w, op, path, d->etag, &etag);
+}
+
+static bool is_bare(struct webdav_service *s, bool found)
+{
+	bool bare;
+
+	pthread_mutex_lock(&s->lock);
+	s->bare_gets |= found;
+	bare = s->bare_gets;
+	pthread_mutex_unlock(&s->lock);
+	return bare;
+}
+
+/*
+ * An ETag in the answer that is the one known says that it is this file.  Where
+ * none is known, PROPFIND is asked before: what a server shows for a folder is
+ * no file.
  */
 int webdav_get(struct backend *be, struct op *op, const char *path,
 	       const struct get_opt *opt, struct sink *dst)
@@ -276,7 +307,6 @@ int webdav_get(struct backend *be, struct op *op, const char *path,
 		.ranged = opt->off > 0 || opt->len >= 0,
 		.left = -1,
 	};
-	const char *etag = NULL;
 	int64_t end;
 
 	if (opt->version)
@@ -284,23 +314,19 @@ int webdav_get(struct backend *be, struct op *op, const char *path,
 			       "no older versions are kept");
 	if (opt->len > 0 && __builtin_add_overflow(opt->off, opt->len, &end))
 		d.len = -1;
-	if (!opt->tag || opt->len == 0) {
-		if (look_at_file(w, op, path, opt->tag, &etag) < 0)
-			return -1;
-		d.etag = etag;
-	}
+	if ((!opt->tag || opt->len == 0) &&
+	    look_at_file(w, op, path, opt->tag, &d.etag) < 0)
+		return -1;
 	if (opt->len == 0)
 		return 0;
+	if (d.etag && is_bare(w->service, false))
+		return download_bare(w, op, path, &d);
 	if (download(w, op, path, &d) == 0)
 		return 0;
-	if (!d.in_doubt)
+	if (!d.etag || !d.bare || op->err.kind != ERR_CONFLICT)
 		return -1;
-	if (look_at_file(w, op, path, d.etag, &etag) < 0)
-		return -1;
-	d.trusting = true;
-	if (download(w, op, path, &d) < 0)
-		return -1;
-	return look_at_file(w, op, path, d.etag, &etag);
+	is_bare(w->service, true);
+	return download_bare(w, op, path, &d);
 }
 
 struct hashing {

@@ -82,6 +82,7 @@ struct webdav_service {
 	bool recalled; /* the memory was asked for the facts */
 	struct webdav_facts facts;
 	bool said_no_move; /* the user has been told */
+	bool bare_gets;    /* answers to GET may lack the ETag */
 	bool copy_forgets; /* COPY makes a file of now, and none can be set */
 };
 
