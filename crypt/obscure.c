@@ -54,8 +54,9 @@ int reveal(struct buf *b, const char *text, struct err *e)
 	char *plain;
 	int rc = -1;
 
-	if (n > TEXT_MAX || !base64_decode(&bytes, text, n) ||
-	    bytes.len < IV_LEN) {
+	/* as strict as rclone: a guess whether it is one should be good */
+	if (n > TEXT_MAX || strpbrk(text, "+/= \t\r\n\v\f") ||
+	    !base64_decode(&bytes, text, n) || bytes.len < IV_LEN) {
 		err_set(e, ERR_INVALID, "this is no obscured password");
 		goto out;
 	}

@@ -56,6 +56,9 @@ static void what_is_not_obscured_is_refused(void)
 		"hunter2",
 		"0SA8332KIew0dC3YCWeA",
 		"0SA8332KIew0dC3YCWeAq!",
+		"0SA8332KIew0dC3YCWeAqg==",
+		" 0SA8332KIew0dC3YCWeAqg",
+		"0SA8332KIew0dC3YCWeAq/",
 		/* one byte, a NUL */
 		"AAAAAAAAAAAAAAAAAAAAAEQ",
 	};
