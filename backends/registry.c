@@ -5,6 +5,7 @@
 static const struct driver *const drivers[] = {
 	&driver_local,
 	&driver_webdav,
+	&driver_jotta,
 	&driver_mem,
 	&driver_fault,
 	NULL,

@@ -1,0 +1,454 @@
+/*
+ * Copies and moves within one account.
+ *
+ * What a cp or mv onto something does is not known for sure: onto a thing in
+ * the trash the result has been seen to stay there.  So where the destination
+ * has ever been, the file is made by its size and MD5 (cphash), which makes a
+ * new revision, and comes out alive; a move then deletes its source.
+ */
+#include <string.h>
+
+#include "backends/jotta/change.h"
+#include "lib/clock.h"
+#include "lib/fold.h"
+#include "lib/log.h"
+#include "lib/vec.h"
+#include "net/url.h"
+
+enum { DEPTH_MAX = 200 };
+
+/* One file on its way. */
+struct transfer {
+	struct jotta *from, *to;
+	const char *src, *dst;
+	struct jfs_node file; /* what the source is */
+	bool move;
+};
+
+static struct jotta *same_account(struct jotta *to, struct op *op,
+				  struct backend *from)
+{
+	struct jotta *j = jotta_of(from);
+
+	if (j && j->account == to->account)
+		return j;
+	err_set(&op->err, ERR_UNSUPPORTED, "not within one account");
+	return NULL;
+}
+
+static const char *leaf(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Whether a file is still what was listed. */
+static bool is_same(struct op *op, const struct jfs_node *n,
+		    const struct entry *listed)
+{
+	struct entry now;
+
+	jotta_entry(op, n, "", &now);
+	if (listed->kind != now.kind)
+		return false;
+	if (listed->tag && now.tag && strcmp(listed->tag, now.tag) != 0)
+		return false;
+	return (listed->size == SIZE_UNKNOWN || listed->size == now.size) &&
+	       (listed->mtime == MTIME_UNKNOWN || listed->mtime == now.mtime);
+}
+
+/* The file at `path`, still as it was seen. */
+static int find_file(struct jotta *j, struct op *op, const char *path,
+		     const struct entry *seen, struct jfs_node *out)
+{
+	if (jotta_node(j, op, path, out) < 0)
+		return -1;
+	if (!jotta_lives(out))
+		return err_set(&op->err, ERR_NOT_FOUND, "no such file");
+	if (out->kind == JFS_FOLDER)
+		return err_set(&op->err, ERR_IS_DIR, "is a directory");
+	if (seen && !is_same(op, out, seen))
+		return err_set(&op->err, ERR_CONFLICT,
+			       "it has changed since it was listed");
+	return 0;
+}
+
+/* Whether `opt` allows a file where `old` (or nothing, NULL) is. */
+static int check_place(struct op *op, const struct jfs_node *old,
+		       const struct put_opt *opt)
+{
+	if (old && opt->mode == PUT_CREATE)
+		return err_set(&op->err, ERR_EXISTS, "something is there");
+	if (opt->mode == PUT_OVER &&
+	    (!old || (opt->over && !is_same(op, old, opt->over))))
+		return err_set(&op->err, ERR_CONFLICT,
+			       "what it would replace has changed");
+	if (old && old->kind == JFS_FOLDER)
+		return err_set(&op->err, ERR_IS_DIR, "a directory is there");
+	return 0;
+}
+
+/* A whole raw path as the service compares it. */
+static void add_folded(struct buf *b, struct jotta *j, struct op *op,
+		       const char *path)
+{
+	fold_case(b, jotta_raw(j, op, path));
+}
+
+/* 0 two things, 1 one and the same, 2 the second is within the first. */
+static int relation(struct jotta *a, const char *path, struct jotta *b,
+		    const char *other, struct op *op)
+{
+	struct buf x = BUF_INIT, y = BUF_INIT;
+	int rc = 0;
+
+	add_folded(&x, a, op, path);
+	add_folded(&y, b, op, other);
+	if (strcmp(x.data, y.data) == 0)
+		rc = 1;
+	else if (strncmp(x.data, y.data, x.len) == 0 && y.data[x.len] == '/')
+		rc = 2;
+	buf_free(&x);
+	buf_free(&y);
+	return rc;
+}
+
+/* "cp=/user/device/mountpoint/a/b", encoded, in the op's arena. */
+static int verb(struct jotta *to, struct op *op, const char *what,
+		const char *path, const char **out)
+{
+	struct buf b = BUF_INIT;
+	const char *username;
+
+	if (jotta_username(to, op, &username) < 0)
+		return -1;
+	buf_addf(&b, "%s=%%2F", what);
+	url_encode(&b, username);
+	buf_adds(&b, "%2F");
+	url_encode(&b, jotta_raw(to, op, path));
+	*out = arena_strdup(&op->arena, b.data);
+	buf_free(&b);
+	return 0;
+}
+
+static int remove_source(struct transfer *t, struct op *op)
+{
+	if (jotta_unlink(&t->from->base, op, t->src) == 0 ||
+	    op->err.kind == ERR_NOT_FOUND) {
+		err_clear(&op->err);
+		return 0;
+	}
+	return err_wrap(&op->err, "removing what was moved");
+}
+
+static bool same_content(const struct jfs_node *a, const struct jfs_node *b)
+{
+	return a->size == b->size && digests_compare(&a->hash, &b->hash) != 0;
+}
+
+/* Make the destination by size and MD5: `want` has the times, too. */
+static int make_by_hash(struct transfer *t, struct op *op,
+			const struct jfs_node *want)
+{
+	struct jfs_node made;
+
+	if (jotta_by_hash(t->to, op, t->dst, want) < 0)
+		return -1;
+	if (!t->move)
+		return 0;
+	/* Nothing is deleted before its double is seen to live. */
+	if (jotta_node(t->to, op, t->dst, &made) < 0)
+		return -1;
+	if (!jotta_lives(&made) || !same_content(&made, want))
+		return err_set(&op->err, ERR_SERVER,
+			       "the service has made another file");
+	return remove_source(t, op);
+}
+
+/*
+ * After a cp or mv failed: whether it was done all the same, and the error
+ * is only about the answer.
+ */
+static bool was_done(struct transfer *t, struct op *op)
+{
+	const struct err why = op->err;
+	struct jfs_node now;
+	bool done = false;
+
+	if (!err_info(why.kind)->retry)
+		return false;
+	done = jotta_find(t->to, op, t->dst, &now) == 1 && jotta_lives(&now) &&
+	       now.kind == JFS_FILE && same_content(&now, &t->file);
+	if (done && t->move)
+		done = jotta_find(t->from, op, t->src, &now) == 0;
+	op->err = why;
+	if (done)
+		err_clear(&op->err);
+	return done;
+}
+
+/* cp or mv, where nothing has been; and the cure for what comes out dead. */
+static int make_by_verb(struct transfer *t, struct op *op,
+			const struct jfs_node *want)
+{
+	struct jfs_node made;
+	const char *query;
+
+	if (verb(t->to, op, t->move ? "mv" : "cp", t->dst, &query) < 0)
+		return -1;
+	if (jotta_post(t->from, op, t->src, query, NULL) < 0) {
+		if (op->err.kind == ERR_EXISTS && want->hash.have)
+			return make_by_hash(t, op, want);
+		if (!was_done(t, op))
+			return -1;
+	}
+	if (jotta_node(t->to, op, t->dst, &made) < 0)
+		return -1;
+	if (jotta_lives(&made) && !same_content(&made, want))
+		return err_set(&op->err, ERR_CONFLICT,
+			       "it has changed while it was copied");
+	if (jotta_lives(&made) && made.mtime == want->mtime)
+		return 0;
+	return jotta_by_hash(t->to, op, t->dst, want);
+}
+
+/* The time in whole seconds, as it is kept. */
+static int64_t kept_time(int64_t mtime)
+{
+	struct timespec t = timespec_of(mtime);
+
+	return ns_of(t.tv_sec, 0);
+}
+
+static int run(struct transfer *t, struct op *op, const struct put_opt *opt,
+	       struct entry *out)
+{
+	struct jfs_node want = t->file, old;
+	int found = jotta_find(t->to, op, t->dst, &old);
+	bool lives = found == 1 && jotta_lives(&old);
+	int rc;
+
+	if (found < 0)
+		return -1;
+	if (opt->mtime != MTIME_UNKNOWN && !t->move)
+		want.mtime = kept_time(opt->mtime);
+	if (relation(t->from, t->src, t->to, t->dst, op) == 1 ||
+	    (lives && old.uuid && want.uuid &&
+	     strcmp(old.uuid, want.uuid) == 0)) {
+		/* Onto itself: at most its name changes, "a" to "A". */
+		rc = t->move ? make_by_verb(t, op, &want) : 0;
+		goto out;
+	}
+	if (check_place(op, lives ? &old : NULL, opt) < 0)
+		return -1;
+	if (lives && opt->keep_old) {
+		if (jotta_keep_old(t->to, op, t->dst, opt) < 0)
+			return -1;
+		found = 0;
+	}
+	if (found == 0 &&
+	    jotta_mkdir(&t->to->base, op, jotta_parent(op, t->dst)) < 0)
+		return -1;
+	rc = -1;
+	if (found == 1 && want.hash.have)
+		rc = make_by_hash(t, op, &want);
+	else
+		rc = make_by_verb(t, op, &want);
+out:
+	if (rc == 0 && out)
+		jotta_entry(op, &want, leaf(t->dst), out);
+	if (rc == 0 && out)
+		out->id = NULL; /* it may have got another */
+	return rc;
+}
+
+int jotta_copy(struct backend *be, struct op *op, struct backend *from,
+	       const char *src, const struct entry *seen, const char *dst,
+	       const struct put_opt *opt, struct entry *out)
+{
+	struct transfer t = { .to = jotta_of(be), .src = src, .dst = dst };
+
+	t.from = same_account(t.to, op, from);
+	if (!t.from || find_file(t.from, op, src, seen, &t.file) < 0)
+		return -1;
+	return run(&t, op, opt, out);
+}
+
+int jotta_move(struct backend *be, struct op *op, struct backend *from,
+	       const char *src, const struct entry *seen, const char *dst,
+	       const struct put_opt *opt, struct entry *out)
+{
+	struct transfer t = {
+		.to = jotta_of(be), .src = src, .dst = dst, .move = true
+	};
+
+	t.from = same_account(t.to, op, from);
+	if (!t.from || find_file(t.from, op, src, seen, &t.file) < 0)
+		return -1;
+	return run(&t, op, opt, out);
+}
+
+int jotta_keep_old(struct jotta *j, struct op *op, const char *path,
+		   const struct put_opt *opt)
+{
+	static const struct put_opt plainly = { .mtime = MTIME_UNKNOWN };
+	struct backend *in = opt->keep_in ? opt->keep_in : &j->base;
+	struct jotta *other = jotta_of(in);
+
+	if (!other || other->account != j->account)
+		return err_set(&op->err, ERR_UNSUPPORTED,
+			       "the old file cannot be kept in another "
+			       "account");
+	if (jotta_move(in, op, &j->base, path, NULL, opt->keep_old, &plainly,
+		       NULL) < 0)
+		return err_wrap(&op->err, "keeping the old file");
+	return 0;
+}
+
+VEC(things, struct entry);
+
+static int collect(void *arg, struct op *op, const struct entry *e)
+{
+	*things_add(arg) = entry_copy(&op->arena, e);
+	return 0;
+}
+
+static const char *join(struct op *op, const char *dir, const char *name)
+{
+	return arena_printf(&op->arena, "%s%s%s", dir, *dir ? "/" : "", name);
+}
+
+/*
+ * Where something in the trash is in the way of a folder, its files are moved
+ * one by one.
+ */
+static int move_by_file(struct jotta *to, struct op *op, struct jotta *from,
+			const char *src, const char *dst, unsigned depth)
+{
+	const struct put_opt create = { .mtime = MTIME_UNKNOWN,
+					.mode = PUT_CREATE };
+	struct things all = { 0 };
+	int rc = depth < DEPTH_MAX
+			 ? jotta_mkdir(&to->base, op, dst)
+			 : err_set(&op->err, ERR_CORRUPT,
+				   "folders without end in each other");
+
+	if (rc == 0)
+		rc = jotta_list(&from->base, op, src, collect, &all);
+	for (size_t i = 0; rc == 0 && i < all.n; i++) {
+		const struct entry *e = &all.at[i];
+		const char *a = join(op, src, e->name);
+		const char *b = join(op, dst, e->name);
+
+		rc = e->kind == ENTRY_DIR
+			     ? move_by_file(to, op, from, a, b, depth + 1)
+			     : jotta_move(&to->base, op, &from->base, a, e, b,
+					  &create, NULL);
+	}
+	things_free(&all);
+	return rc == 0 ? jotta_rmdir(&from->base, op, src) : -1;
+}
+
+/* What stands where a folder shall go: 1 something in the trash, 0 nothing. */
+static int check_dir_place(struct jotta *to, struct op *op, const char *dst)
+{
+	struct jfs_node old;
+	int found = jotta_find(to, op, dst, &old);
+
+	if (found == 1 && jotta_lives(&old))
+		return err_set(&op->err, ERR_EXISTS, "something is there");
+	return found;
+}
+
+/* Whether the folder has arrived, although the service said otherwise. */
+static bool dir_was_moved(struct jotta *to, struct op *op, struct jotta *from,
+			  const char *src, const char *dst)
+{
+	const struct err why = op->err;
+	struct jfs_node n;
+	bool done;
+
+	done = jotta_find(to, op, dst, &n) == 1 && jotta_lives(&n) &&
+	       n.kind == JFS_FOLDER;
+	if (done) {
+		int found = jotta_find(from, op, src, &n);
+
+		done = found == 0 || (found == 1 && !jotta_lives(&n));
+	}
+	op->err = why;
+	if (done)
+		err_clear(&op->err);
+	return done;
+}
+
+static int move_whole(struct jotta *to, struct op *op, struct jotta *from,
+		      const char *src, const char *dst)
+{
+	struct http_request rq = { .method = "POST" };
+	const char *username, *query;
+	struct buf url = BUF_INIT;
+	int rc;
+
+	if (jotta_username(from, op, &username) < 0 ||
+	    verb(to, op, "mvDir", dst, &query) < 0)
+		return -1;
+	buf_adds(&url, from->account->jfs_url);
+	url_encode(&url, username);
+	buf_adds(&url, "/");
+	url_encode_path(&url, jotta_raw(from, op, src));
+	buf_addf(&url, "/?%s", query); /* a folder's ends in '/' here */
+	rq.url = url.data;
+	rc = jotta_ask(from, op, &rq, NULL);
+	buf_free(&url);
+	return rc;
+}
+
+static int find_folder(struct jotta *j, struct op *op, const char *path)
+{
+	struct jfs_node n;
+	int found = jotta_find(j, op, path, &n);
+
+	if (found < 0)
+		return -1;
+	if (found == 0 || !jotta_lives(&n))
+		return err_set(&op->err, ERR_NO_DIR, "no such directory");
+	if (n.kind == JFS_FILE)
+		return err_set(&op->err, ERR_NOT_DIR, "not a directory");
+	return 0;
+}
+
+int jotta_move_dir(struct backend *be, struct op *op, struct backend *from,
+		   const char *src, const char *dst)
+{
+	struct jotta *to = jotta_of(be), *j = same_account(to, op, from);
+	int related, old = 0;
+
+	if (!j || find_folder(j, op, src) < 0)
+		return -1;
+	if (jotta_is_mountpoint(j, src))
+		return err_set(&op->err, ERR_UNSUPPORTED,
+			       "a mountpoint cannot be moved");
+	related = relation(j, src, to, dst, op);
+	if (related == 2)
+		return err_set(&op->err, ERR_INVALID,
+			       "a directory cannot be moved into itself");
+	if (related == 0)
+		old = check_dir_place(to, op, dst);
+	if (old < 0)
+		return -1;
+	if (old == 1)
+		return move_by_file(to, op, j, src, dst, 0);
+	if (jotta_mkdir(be, op, jotta_parent(op, dst)) < 0)
+		return -1;
+	if (move_whole(to, op, j, src, dst) == 0)
+		return 0;
+	if (related == 0 && dir_was_moved(to, op, j, src, dst))
+		return 0;
+	if (related == 0 && op->err.kind == ERR_EXISTS) {
+		log_debug(be->name, "\"%s\" is moved file by file: %s", src,
+			  op->err.msg);
+		return move_by_file(to, op, j, src, dst, 0);
+	}
+	return -1;
+}
