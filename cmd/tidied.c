@@ -9,7 +9,7 @@
 
 static void add_count(struct buf *b, int64_t n, const char *what)
 {
-	if (n < 0)
+	if (n <= 0)
 		return;
 	buf_addf(b, "%s%" PRId64 " %s%s", b->len ? " and " : "", n, what,
 		 n == 1 ? "" : "s");
@@ -52,7 +52,9 @@ int tidied_say(struct cmd_ctx *cx, const char *command, const char *done,
 		return say_json(cx, command, t);
 	add_count(&b, t->files, "file");
 	add_count(&b, t->dirs, "folder");
-	log_info(NULL, "%s %s", b.len ? b.data : "all", done);
+	if (b.len == 0)
+		buf_adds(&b, t->files < 0 ? "everything" : "nothing");
+	log_info(NULL, "%s %s", b.data, done);
 	buf_free(&b);
 	return 0;
 }
