@@ -32,7 +32,7 @@ static const char *text_of(const struct remote_conf *c,
 	return value ? value : o->fallback;
 }
 
-static bool parse_number(enum option_type type, const char *text, int64_t *out)
+static bool number_of(enum option_type type, const char *text, int64_t *out)
 {
 	switch (type) {
 	case OPTION_INT: return parse_int(text, out);
@@ -83,7 +83,7 @@ int64_t conf_int(const struct remote_conf *c, const char *key)
 	must_have(c, key, o && o->type != OPTION_BOOL && o->type != OPTION_STR,
 		  o);
 	text = text_of(c, o);
-	if (text && !parse_number(o->type, text, &value))
+	if (text && !number_of(o->type, text, &value))
 		BUG("option \"%s\" was not checked", key);
 	return value;
 }
@@ -135,7 +135,7 @@ static bool fits(const struct driver_option *o, const char *text)
 		return true;
 	if (o->type == OPTION_BOOL)
 		return parse_bool(text, &truth);
-	return parse_number(o->type, text, &number);
+	return number_of(o->type, text, &number);
 }
 
 /* "url, vendor, user" */
