@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "backends/driver.h"
+#include "backends/conf.h"
 #include "cmd/events.h"
 #include "cmd/globals.h"
 #include "cmd/out.h"
@@ -17,7 +17,7 @@ bool config_is_secret(const struct driver *d, const char *key)
 	for (const struct driver_option *o = d ? d->options : NULL;
 	     o && o->name; o++)
 		if (strcmp(o->name, key) == 0)
-			return o->secret;
+			return conf_is_secret(o);
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (strcasestr(key, words[i]))
 			return true;
@@ -215,8 +215,10 @@ const struct cmd cmd_config_path = {
 };
 
 static const struct cmd *const subs[] = {
-	&cmd_config_create, &cmd_config_show, &cmd_config_list,
-	&cmd_config_delete, &cmd_config_path, NULL
+	&cmd_config_create,   &cmd_config_show,
+	&cmd_config_list,     &cmd_config_delete,
+	&cmd_config_path,     &cmd_config_reconnect,
+	&cmd_config_userinfo, NULL
 };
 
 static const struct cmd_example examples[] = {

@@ -5,7 +5,8 @@
 
 /* The commands below `ferry config`. */
 extern const struct cmd cmd_config_create, cmd_config_delete, cmd_config_list,
-	cmd_config_path, cmd_config_show;
+	cmd_config_path, cmd_config_reconnect, cmd_config_show,
+	cmd_config_userinfo;
 
 /*
  * Whether a value must not be shown: what the driver's table says or, for a
