@@ -309,6 +309,100 @@ control '{"op": "set", "write_locked": false, "quota": 1000}' >/dev/null
 head -c 2000 /dev/urandom >"$SHM/more"
 fails "a full account takes nothing" copyto "$SHM/more" jc:more
 control '{"op": "set", "quota": -1}' >/dev/null
+# --- ferry, and rclone: what one has written the other one reads
+jotta() { "$FERRY" --config "$JD/sim/ferry.conf" "$@" \
+	>"$OUT" 2>"$ERR" </dev/null; }
+
+# ferry_does NAME ARGUMENT...
+ferry_does() {
+	local name=$1
+	shift
+	if jotta "$@"; then
+		ok "$name"
+	else
+		not_ok "$name: ferry $*" "$ERR" "$OUT"
+	fi
+}
+
+# ferry_same NAME REMOTE DIR: as same(), read back by ferry.
+ferry_same() {
+	rm -rf "$SHM/back"
+	if jotta copy --no-metadata "$2" "$SHM/back" &&
+		treediff --content --no-dir-times "$3" "$SHM/back" \
+			>"$SHM/check" 2>&1; then
+		ok "$1"
+	else
+		not_ok "$1" "$ERR" "$SHM/check"
+	fi
+}
+
+# listed NAME PATH: both programs name the same things there.  Left out is what
+# rclone never shows as it is: control characters, and the like.
+listed() {
+	local odd='{tab*,new*,del*,bad*,*\u2400}'
+	odd=$(printf '%b' "$odd")
+	jotta lsf -R --exclude "$odd" "jotta:$2" &&
+		sort "$OUT" >"$SHM/ferry.names"
+	rc lsf -R --exclude "$odd" "jc:$2" && sort "$OUT" >"$SHM/rclone.names"
+	if [ -s "$SHM/ferry.names" ] &&
+		diff "$SHM/ferry.names" "$SHM/rclone.names" >"$SHM/check"; then
+		ok "$1"
+	else
+		not_ok "$1" "$ERR" "$SHM/check"
+	fi
+}
+
+ferry_same "what rclone copied ferry reads" jotta:strange "$SHM/strange"
+listed "both list these names" strange
+ferry_does "ferry finds it all the same" check "$SHM/strange" jotta:strange
+zero
+ferry_does "ferry has nothing to copy" copy "$SHM/strange" jotta:strange
+is "it sent nothing" "$(counter allocate) $(counter cphash)" "0 0"
+ferry_does "ferry copies" copy "$SHM/strange" jotta:mine
+same "what ferry copied rclone reads" jc:mine "$SHM/strange"
+listed "both list what ferry copied" mine
+does "rclone finds it all the same" check "$SHM/strange" jc:mine
+zero
+does "rclone has nothing to copy" copy "$SHM/strange" jc:mine
+is "it sent nothing, too" "$(counter allocate) $(counter cphash)" "0 0"
+for name in 'semi;colon;amp&amp;' $'quote\u201bd' $'\u201b;FF' '% 25%3b+'; do
+	echo "in $name" >"$SHM/strange/$name"
+	touch -d @1600000100 "$SHM/strange/$name"
+done
+ferry_does "ferry copies what rclone does not manage" \
+	sync "$SHM/strange" jotta:mine
+ferry_same "and has it back" jotta:mine "$SHM/strange"
+cp -a "$SHM/in" "$SHM/in2"
+rm "$SHM/in2/empty"
+touch -d @1650000077 "$SHM/in2/sub/c.txt"
+echo other >"$SHM/in2/sub/new.txt"
+touch -d @1650000078 "$SHM/in2/sub/new.txt"
+ferry_does "ferry syncs what rclone copied" sync "$SHM/in2" jotta:in
+same "rclone reads what ferry synced" jc:in "$SHM/in2"
+does "rclone sees ferry's trash" lsf -R --files-only \
+	--jottacloud-trashed-only jc:in
+check "with what was deleted in it" grep -qx empty "$OUT"
+ferry_does "ferry moves a folder" move jotta:in jotta:away
+same "rclone finds it there" jc:away "$SHM/in2"
+ferry_does "ferry removes a tree" purge jotta:away
+fails "rclone finds it no more" lsf jc:away
+ferry_does "ferry makes a link" link jotta:big
+link=$(cat "$OUT")
+check "anybody may open it" curl -sSf -o /dev/null "$link"
+ferry_does "ferry takes it back" link --unlink jotta:big
+curl -sSf "$link" >/dev/null 2>&1
+is "nobody may open it any more" $? 22
+
+# As rclone left it: official hosts, by a proxy.
+{
+	echo "[official]"
+	sed -n '/^\[jc\]/,$ { /^encoding/d; /^\[/d; p }' "$RCLONE_CONFIG"
+	echo "ca_cert = $JD/ca.pem"
+} >"$JD/official.conf"
+HTTPS_PROXY=$PROXY "$FERRY" --config "$JD/official.conf" cat official:big \
+	2>"$ERR" | cmp - "$SHM/big" >"$OUT" 2>&1
+is "ferry reads by rclone's section, a proxy and TLS" "${PIPESTATUS[*]}" "0 0"
+
 check "no one but our own hosts was asked for" sh -c \
 	"! grep -v '\.jottacloud\.com:443$' '$JD/connects'"
 
