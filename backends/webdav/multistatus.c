@@ -516,20 +516,15 @@ static int failure_end(void *arg, struct op *op, const char *name,
 }
 
 /* lighttpd 1.4.69 names refused properties in XML that is none. */
-static bool search_text(struct failure *f, const char *body)
+static void search_text(struct failure *f, const char *body)
 {
-	const char *p = body;
-	bool any = false;
-
-	while ((p = strstr(p, "HTTP/1.1 ")) != NULL) {
+	while ((body = strstr(body, "HTTP/1.1 ")) != NULL) {
 		char line[sizeof("HTTP/1.1 200")] = "";
 
-		memcpy(line, p, strnlen(p, sizeof(line) - 1));
+		memcpy(line, body, strnlen(body, sizeof(line) - 1));
 		add_failure(f, parse_status(line));
-		p += 9;
-		any = true;
+		body += strlen("HTTP/1.1 ");
 	}
-	return any;
 }
 
 int multistatus_failure(struct op *op, const char *body, size_t n)
@@ -545,9 +540,12 @@ int multistatus_failure(struct op *op, const char *body, size_t n)
 	if (rc == 0)
 		rc = xml_end(&x, op);
 	xml_free(&x);
-	if (rc < 0 && op->err.kind == ERR_CORRUPT && search_text(&f, body)) {
-		err_clear(&op->err);
-		rc = 0;
-	}
-	return rc < 0 ? -1 : f.status;
+	if (rc == 0)
+		return f.status;
+	if (op->err.kind == ERR_CORRUPT)
+		search_text(&f, body);
+	if (f.status == 0)
+		return -1;
+	err_clear(&op->err);
+	return f.status;
 }
