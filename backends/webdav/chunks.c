@@ -1,27 +1,540 @@
-#include "backends/webdav/write.h"
+/*
+ * Nextcloud's chunked upload, version 2: parts are put into a folder of their
+ * own below .../dav/uploads/USER/, and a MOVE of its ".file" makes them one and
+ * puts it into place.  What is there is replaced as a whole, and stays the file
+ * that it was: with its older versions and shares.
+ *
+ * A journal, one small file an upload, says which folder an upload uses; it is
+ * on the disk before the first part is sent, so that a killed run's parts are
+ * found by the next one.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
 
-bool webdav_wants_chunks(const struct webdav *w, const struct source *src)
+#include "backends/webdav/write.h"
+#include "lib/file.h"
+#include "lib/log.h"
+
+#define PART_MIN (INT64_C(10) << 20)
+#define PREFIX   "ferry-"
+#define OLD_NS   (INT64_C(24) * 60 * 60 * NS_PER_SEC)
+
+enum { PARTS_MAX = 10000, PART_TRIES = 3, JOURNAL_MAX = 4096 };
+
+struct upload {
+	struct webdav *w;
+	const char *path;
+	struct source *src;
+	const struct put_opt *opt;
+	struct webdav_facts facts;
+	const char *url;     /* of its folder; ends in '/' */
+	const char *to;      /* of the file */
+	const char *journal; /* path of the note, or NULL */
+	int64_t part;        /* bytes of each part but the last */
+	unsigned parts;
+	bool *have; /* of each part: it is there already */
+	struct http_answer answer;
+};
+
+/* ".../dav/uploads/USER/", or NULL if the remote's URL has another form. */
+static const char *uploads_url(const struct webdav *w, struct arena *a)
 {
-	(void)w;
-	(void)src;
-	return false;
+	static const char files[] = "/dav/files/";
+	struct url url = w->service->url;
+	const char *at = strstr(url.path, files), *user, *end;
+	struct buf b = BUF_INIT;
+	const char *text;
+
+	if (!w->service->nextcloud || !at)
+		return NULL;
+	user = at + sizeof(files) - 1;
+	end = strchr(user, '/');
+	if (!end || end == user)
+		return NULL;
+	url.path =
+		arena_printf(a, "%.*s/dav/uploads/%.*s/", (int)(at - url.path),
+			     url.path, (int)(end - user), user);
+	url_text(&b, &url);
+	text = arena_strdup(a, b.data);
+	buf_free(&b);
+	return text;
+}
+
+static bool are_refused(struct webdav *w)
+{
+	bool no;
+
+	pthread_mutex_lock(&w->service->lock);
+	no = w->service->no_chunks;
+	pthread_mutex_unlock(&w->service->lock);
+	return no;
+}
+
+bool webdav_wants_chunks(struct webdav *w, const struct source *src)
+{
+	struct arena a = { 0 };
+	bool wants = src->size > 0 && uploads_url(w, &a) && !are_refused(w);
+
+	arena_free(&a);
+	return wants;
+}
+
+static int64_t part_size(int64_t size)
+{
+	const int64_t mib = INT64_C(1) << 20;
+	int64_t part = size / PARTS_MAX + 1;
+
+	if (part <= PART_MIN)
+		return PART_MIN;
+	return (part + mib - 1) / mib * mib;
+}
+
+static int64_t length_of(const struct upload *u, unsigned i)
+{
+	int64_t off = (int64_t)i * u->part, rest = u->src->size - off;
+
+	return rest < u->part ? rest : u->part;
+}
+
+static const char *draw_id(struct op *op)
+{
+	uint64_t draw[2];
+
+	if (getrandom(draw, sizeof(draw), 0) != (ssize_t)sizeof(draw))
+		BUG("no random numbers");
+	return arena_printf(&op->arena, PREFIX "%016" PRIx64 "%016" PRIx64,
+			    draw[0], draw[1]);
+}
+
+static bool is_id(const char *text)
+{
+	size_t n = sizeof(PREFIX) - 1;
+
+	return strncmp(text, PREFIX, n) == 0 && strlen(text) == n + 32 &&
+	       strspn(text + n, "0123456789abcdef") == 32;
+}
+
+/* Where the journal of an upload to this place is, if one can be kept. */
+static const char *journal_path(const struct upload *u, struct op *op)
+{
+	const char *state = u->w->service->remotes->state_dir;
+	const char *key = arena_printf(&op->arena, "%s\n%s", u->w->service->key,
+				       webdav_full_path(u->w, op, u->path));
+	struct hasher *h;
+	struct digests d = { 0 };
+	struct buf b = BUF_INIT;
+	const char *path;
+
+	if (!state || u->parts < 2 || !u->src->stable || !u->src->seek ||
+	    u->opt->mtime == MTIME_UNKNOWN)
+		return NULL;
+	h = hasher_new(1u << HASH_SHA256);
+	hasher_add(h, key, strlen(key));
+	hasher_end(h, &d);
+	hasher_free(h);
+	digest_hex(&b, &d, HASH_SHA256);
+	path = arena_printf(&op->arena, "%s/webdav-uploads/%s", state, b.data);
+	buf_free(&b);
+	return path;
+}
+
+/* What the source is: of another one, no part may be used. */
+static const char *describe(const struct upload *u, struct op *op)
+{
+	const char *sum = webdav_checksum(op, &u->opt->hash);
+
+	return arena_printf(
+		&op->arena, "%" PRId64 " %" PRId64 " %" PRId64 " %s",
+		u->src->size, u->opt->mtime, u->part, sum ? sum : "-");
+}
+
+/* "<id> <what the source is>\n": the id, *same if it is this source. */
+static const char *journal_parse(struct op *op, const char *text,
+				 const char *source, bool *same)
+{
+	size_t n = strcspn(text, " \n");
+	char *id = arena_memdup(&op->arena, text, n + 1);
+
+	id[n] = '\0';
+	*same = text[n] == ' ' &&
+		strncmp(text + n + 1, source, strlen(source)) == 0 &&
+		strcmp(text + n + 1 + strlen(source), "\n") == 0;
+	return is_id(id) ? id : NULL;
+}
+
+/* The folder of an earlier run's upload to this place, or NULL. */
+static const char *recall(struct upload *u, struct op *op, bool *same)
+{
+	struct buf text = BUF_INIT;
+	const char *id = NULL;
+
+	if (!u->journal)
+		return NULL;
+	if (file_read(op, u->journal, JOURNAL_MAX, &text) == 0)
+		id = journal_parse(op, text.data, describe(u, op), same);
+	else
+		err_clear(&op->err);
+	buf_free(&text);
+	return id;
+}
+
+/* A journal that cannot be kept costs the next run time, no more. */
+static void note(struct upload *u, struct op *op, const char *id)
+{
+	const char *text =
+		arena_printf(&op->arena, "%s %s\n", id, describe(u, op));
+
+	if (u->journal && file_write(op, u->journal, text, strlen(text)) < 0) {
+		log_debug(u->path, "no journal: %s", op->err.msg);
+		err_clear(&op->err);
+		u->journal = NULL;
+	}
+}
+
+static void forget(const struct upload *u)
+{
+	if (u->journal && unlink(u->journal) < 0)
+		log_debug(u->path, "its journal stays");
+}
+
+static void discard_url(struct webdav *w, const char *url)
+{
+	struct http_request rq = { .method = "DELETE", .url = url };
+	struct tidy t;
+
+	tidy_begin(&t);
+	if (webdav_ask_url(w, &t.op, &rq, NULL) < 0)
+		log_debug(NULL, "delete an upload: %s", t.op.err.msg);
+	tidy_end(&t);
+}
+
+/* PROPFIND of what is in a folder of uploads. */
+static int list_url(struct webdav *w, struct op *op, const char *url,
+		    multistatus_fn *fn, void *arg)
+{
+	static const struct http_header headers[] = {
+		{ "Depth", "1" },
+		{ "Content-Type", "application/xml; charset=utf-8" },
+		{ NULL, NULL },
+	};
+	static const char body[] =
+		"<?xml version=\"1.0\" encoding=\"utf-8\"?>"
+		"<d:propfind xmlns:d=\"DAV:\"><d:prop><d:resourcetype/>"
+		"<d:getcontentlength/><d:getlastmodified/></d:prop>"
+		"</d:propfind>";
+	struct multistatus *m;
+	struct http_request rq = {
+		.method = "PROPFIND",
+		.url = url,
+		.headers = headers,
+		.body = body,
+		.body_len = sizeof(body) - 1,
+	};
+	struct url parsed;
+	int rc;
+
+	if (url_parse(&op->arena, url, &parsed, &op->err) < 0)
+		return -1;
+	m = multistatus_new(parsed.path, true, fn, arg);
+	rq.sink = multistatus_sink(m);
+	rc = webdav_ask_url(w, op, &rq, NULL);
+	if (rc == 0)
+		rc = multistatus_end(m, op);
+	multistatus_free(m);
+	return rc;
+}
+
+/* A part counts if it has just the size that it should. */
+static int see_part(void *arg, struct op *op,
+		    const struct multistatus_item *item)
+{
+	struct upload *u = arg;
+	unsigned i = 0;
+
+	(void)op;
+	if (item->dir || strlen(item->name) != 5 ||
+	    strspn(item->name, "0123456789") != 5)
+		return 0;
+	for (const char *p = item->name; *p; p++)
+		i = i * 10 + (unsigned)(*p - '0');
+	if (i >= 1 && i <= u->parts && item->size == length_of(u, i - 1))
+		u->have[i - 1] = true;
+	return 0;
+}
+
+/* Go on with the parts of an earlier run: 1, or 0 if there are none. */
+static int resume(struct upload *u, struct op *op, const char *base)
+{
+	bool same = false;
+	const char *id = recall(u, op, &same);
+
+	if (!id)
+		return 0;
+	u->url = arena_printf(&op->arena, "%s%s/", base, id);
+	if (!same) {
+		discard_url(u->w, u->url);
+		return 0;
+	}
+	if (list_url(u->w, op, u->url, see_part, u) == 0) {
+		log_debug(u->path, "the upload is gone on with");
+		return 1;
+	}
+	if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
+		return -1;
+	err_clear(&op->err); /* put together, or expired */
+	memset(u->have, 0, u->parts * sizeof(*u->have));
+	return 0;
+}
+
+/* A server that has no such place is asked once. */
+static int make_folder(struct upload *u, struct op *op, const char *base)
+{
+	const char *id = draw_id(op);
+	const struct http_header headers[] = {
+		{ "Destination", u->to },
+		{ NULL, NULL },
+	};
+	struct http_request rq = { .method = "MKCOL", .headers = headers };
+
+	u->url = arena_printf(&op->arena, "%s%s/", base, id);
+	rq.url = u->url;
+	note(u, op, id);
+	if (webdav_ask_url(u->w, op, &rq, NULL) == 0)
+		return 0;
+	forget(u);
+	if (op->err.code != 404 && op->err.code != 405 && op->err.code != 409 &&
+	    op->err.code != 501)
+		return -1;
+	pthread_mutex_lock(&u->w->service->lock);
+	u->w->service->no_chunks = true;
+	pthread_mutex_unlock(&u->w->service->lock);
+	return err_set(&op->err, ERR_UNSUPPORTED,
+		       "the server has no place for uploads");
+}
+
+static int send_part(struct upload *u, struct op *op, unsigned i)
+{
+	const struct http_header headers[] = {
+		{ "Content-Type", "application/octet-stream" },
+		{ "Destination", u->to },
+		{ "OC-Total-Length",
+		  arena_printf(&op->arena, "%" PRId64, u->src->size) },
+		{ NULL, NULL },
+	};
+	struct http_request rq = {
+		.method = "PUT",
+		.url = arena_printf(&op->arena, "%s%05u", u->url, i + 1),
+		.headers = headers,
+		.source = u->src,
+		.source_at = (int64_t)i * u->part,
+		.size = length_of(u, i),
+	};
+
+	for (unsigned n = 1; webdav_ask_url(u->w, op, &rq, NULL) < 0; n++) {
+		struct err why = op->err;
+
+		if (!u->src->seek || n == PART_TRIES ||
+		    !err_info(why.kind)->retry ||
+		    op_sleep(op, why.retry_after ? why.retry_after : n * 500))
+			return -1;
+		log_debug(u->path, "part %u again: %s", i + 1, why.msg);
+		err_clear(&op->err);
+		if (u->src->seek(u->src, op, rq.source_at) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Where the last part is there, the source has not been read to its end. */
+static int check_end(struct upload *u, struct op *op)
+{
+	char more;
+	ssize_t got;
+
+	if (!u->have[u->parts - 1])
+		return 0;
+	if (u->src->seek(u->src, op, u->src->size) < 0)
+		return -1;
+	got = u->src->read(u->src, op, &more, 1);
+	if (got > 0)
+		err_set(&op->err, ERR_CONFLICT, "it has grown meanwhile");
+	return got == 0 ? 0 : -1;
+}
+
+static int send_parts(struct upload *u, struct op *op)
+{
+	bool moved = false; /* the source is not where the next part begins */
+
+	for (unsigned i = 0; i < u->parts; i++) {
+		if (u->have[i]) {
+			moved = true;
+			continue;
+		}
+		if (moved && u->src->seek(u->src, op, (int64_t)i * u->part) < 0)
+			return -1;
+		moved = false;
+		if (send_part(u, op, i) < 0)
+			return -1;
+	}
+	return check_end(u, op);
+}
+
+/* No answer to the MOVE: large files take the server longer than a proxy. */
+static bool was_put_together(struct upload *u)
+{
+	struct multistatus_item now;
+	struct tidy t;
+	int64_t ns;
+	bool done;
+
+	tidy_begin(&t);
+	done = list_url(u->w, &t.op, u->url, see_part, u) < 0 &&
+	       t.op.err.kind == ERR_NOT_FOUND &&
+	       webdav_look(u->w, &t.op, u->path, &now) == 0 && !now.dir &&
+	       now.size == u->src->size &&
+	       digests_compare(&now.hash, &u->opt->hash) != 0 &&
+	       (u->opt->mtime == MTIME_UNKNOWN ||
+		(webdav_modified(now.modified, &ns) &&
+		 webdav_seconds(ns) == webdav_seconds(u->opt->mtime)));
+	tidy_end(&t);
+	return done;
+}
+
+/* As place_fn. Not If-Match: Sabre asks that of what is moved. */
+static int put_together(void *arg, struct op *op, bool over, const char *etag)
+{
+	struct upload *u = arg;
+	struct webdav_headers h = { 0 };
+	struct http_request rq = {
+		.method = "MOVE",
+		.url = arena_printf(&op->arena, "%s.file", u->url),
+		.headers = h.at,
+	};
+
+	(void)etag;
+	webdav_content_headers(u->w, op, &u->facts, u->opt, &h);
+	webdav_header(&h, "Destination", u->to);
+	webdav_header(&h, "Overwrite", over ? "T" : "F");
+	webdav_header(&h, "OC-Total-Length",
+		      arena_printf(&op->arena, "%" PRId64, u->src->size));
+	for (int n = 0; n < 2; n++) {
+		const char *slash = strrchr(u->path, '/');
+
+		if (webdav_ask_url(u->w, op, &rq, &u->answer) == 0)
+			return 0;
+		if (n > 0 || op->err.kind != ERR_NO_DIR || !slash ||
+		    webdav_mkdir(&u->w->base, op,
+				 arena_printf(&op->arena, "%.*s",
+					      (int)(slash - u->path),
+					      u->path)) < 0)
+			break;
+	}
+	if (op->err.code == 412 && !over)
+		return err_set(&op->err, ERR_EXISTS, "something is there");
+	if (!err_info(op->err.kind)->retry || !was_put_together(u))
+		return -1;
+	err_clear(&op->err);
+	u->answer = (struct http_answer){ 0 };
+	return 0;
+}
+
+static int begin(struct upload *u, struct op *op)
+{
+	const char *base = uploads_url(u->w, &op->arena);
+	int rc;
+
+	u->part = part_size(u->src->size);
+	u->parts = (unsigned)((u->src->size + u->part - 1) / u->part);
+	u->have = arena_alloc(&op->arena, u->parts * sizeof(*u->have));
+	u->to = webdav_url(u->w, op, u->path, false);
+	u->journal = journal_path(u, op);
+	rc = resume(u, op, base);
+	if (rc == 0)
+		rc = make_folder(u, op, base);
+	return rc < 0 ? -1 : 0;
+}
+
+/* What the next run can use stays. */
+static void give_up(struct upload *u, const struct err *why)
+{
+	if (u->journal &&
+	    (err_info(why->kind)->retry || why->kind == ERR_CANCELED))
+		return;
+	discard_url(u->w, u->url);
+	forget(u);
 }
 
 int webdav_put_chunks(struct webdav *w, struct op *op, const char *path,
 		      struct source *src, const struct put_opt *opt,
 		      struct entry *out)
 {
-	(void)w;
-	(void)path;
-	(void)src;
-	(void)opt;
-	(void)out;
-	return err_set(&op->err, ERR_UNSUPPORTED, "not here");
+	struct upload u = { .w = w, .path = path, .src = src, .opt = opt };
+	int64_t mtime = MTIME_UNKNOWN;
+	const char *said, *etag = NULL;
+
+	if (webdav_facts(w, op, &u.facts) < 0 || begin(&u, op) < 0)
+		return -1;
+	if (send_parts(&u, op) < 0 ||
+	    webdav_place(w, op, path, opt, &u.facts, put_together, &u) < 0) {
+		give_up(&u, &op->err);
+		return -1;
+	}
+	forget(&u);
+	if (u.answer.status) {
+		said = http_header(&u.answer, "X-OC-Mtime");
+		if (said && strcmp(said, "accepted") == 0)
+			mtime = opt->mtime;
+		etag = http_header(&u.answer, "ETag");
+	}
+	webdav_fill(op, &u.facts, path, src->size, mtime, etag, out);
+	return 0;
+}
+
+struct tidying {
+	struct buf names; /* each with NUL */
+	int64_t now;
+};
+
+static int see_upload(void *arg, struct op *op,
+		      const struct multistatus_item *item)
+{
+	struct tidying *t = arg;
+	int64_t ns, age;
+
+	(void)op;
+	if (item->dir && is_id(item->name) &&
+	    webdav_modified(item->modified, &ns) &&
+	    !__builtin_sub_overflow(t->now, ns, &age) && age > OLD_NS)
+		buf_add(&t->names, item->name, strlen(item->name) + 1);
+	return 0;
 }
 
 int webdav_cleanup(struct backend *be, struct op *op, struct tidied *out)
 {
-	(void)be;
-	(void)out;
-	return err_set(&op->err, ERR_UNSUPPORTED, "not here");
+	struct webdav *w = webdav_of(be);
+	const char *base = uploads_url(w, &op->arena);
+	struct tidying t = { BUF_INIT, clock_wall() };
+	int rc;
+
+	*out = (struct tidied){ .files = -1, .bytes = -1 };
+	if (!base)
+		return err_set(&op->err, ERR_UNSUPPORTED,
+			       "this server has no place for uploads");
+	rc = list_url(w, op, base, see_upload, &t);
+	for (size_t at = 0; rc == 0 && at < t.names.len;
+	     at += strlen(t.names.data + at) + 1) {
+		struct http_request rq = {
+			.method = "DELETE",
+			.url = arena_printf(&op->arena, "%s%s/", base,
+					    t.names.data + at),
+		};
+
+		rc = webdav_ask_url(w, op, &rq, NULL);
+		if (rc == 0)
+			out->dirs++;
+	}
+	buf_free(&t.names);
+	return rc;
 }

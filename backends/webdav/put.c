@@ -524,9 +524,15 @@ static void say_no_move(struct webdav *w)
  */
 static int put_whole(struct job *j, struct op *op, struct entry *out)
 {
-	if (webdav_wants_chunks(j->w, j->src))
-		return webdav_put_chunks(j->w, op, j->path, j->src, j->opt,
-					 out);
+	if (webdav_wants_chunks(j->w, j->src)) {
+		if (webdav_put_chunks(j->w, op, j->path, j->src, j->opt, out) ==
+		    0)
+			return 0;
+		if (op->err.kind != ERR_UNSUPPORTED ||
+		    webdav_wants_chunks(j->w, j->src))
+			return -1;
+		err_clear(&op->err); /* there is no place for them */
+	}
 	return put_aside(j, op, out);
 }
 

@@ -82,6 +82,7 @@ struct webdav_service {
 	bool recalled; /* the memory was asked for the facts */
 	struct webdav_facts facts;
 	bool said_no_move; /* the user has been told */
+	bool no_chunks;    /* it was asked for a place for uploads in vain */
 	bool bare_gets;    /* answers to GET may lack the ETag */
 	bool copy_forgets; /* COPY makes a file of now, and none can be set */
 };
@@ -215,8 +216,9 @@ int webdav_transfer(struct webdav *w, struct op *op, const char *method,
  * chunks.c: upload to `path` in parts (Nextcloud's chunked upload v2), the last
  * step of which replaces the file.  A part is sent again alone if it fails; a
  * journal lets the next run go on, if source and destination are the same.
+ * ERR_UNSUPPORTED, and nothing was read, if the server has no place for them.
  */
-bool webdav_wants_chunks(const struct webdav *w, const struct source *src);
+bool webdav_wants_chunks(struct webdav *w, const struct source *src);
 int webdav_put_chunks(struct webdav *w, struct op *op, const char *path,
 		      struct source *src, const struct put_opt *opt,
 		      struct entry *out) MUST_CHECK;
