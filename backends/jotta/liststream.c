@@ -203,7 +203,7 @@ static void report(const struct liststream *s, const char *path,
 {
 	log_notice(s->about,
 		   "left out, since it has an impossible name: \"%s%s%s\"",
-		   path, name ? "/" : "", name ? name : "");
+		   path, name && *path ? "/" : "", name ? name : "");
 }
 
 /*
