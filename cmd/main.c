@@ -23,7 +23,9 @@ struct app {
 	struct remotes remotes;
 	struct term term;
 	struct cancel cancel;
-	struct rate rate;
+	struct rate rate;     /* of the bytes that move */
+	struct rate requests; /* of those to servers */
+	struct timetable timetable;
 	struct acct acct; /* of all that the command moves */
 };
 
@@ -54,6 +56,20 @@ static int log_level(const struct globals *g, struct err *e)
 		       g->log_level);
 }
 
+static int limit_bytes(struct app *app, const char *text)
+{
+	struct cmd_ctx *cx = &app->cx;
+
+	if (!text)
+		return 0;
+	if (timetable_parse(&cx->op.arena, text, &app->timetable, &cx->op.err) <
+	    0)
+		return err_wrap(&cx->op.err, "--bwlimit");
+	rate_follow(&app->rate, &app->timetable);
+	app->acct.rate = &app->rate;
+	return 0;
+}
+
 /* What the global flags ask for. */
 static int setup(struct app *app)
 {
@@ -71,12 +87,12 @@ static int setup(struct app *app)
 	if (log_level(g, e) < 0 || term_setup(&app->term, g, e) < 0)
 		return -1;
 	log_set_sink(term_sink, &app->term);
-	if (g->bwlimit > 0) {
-		app->rate.per_second = (double)g->bwlimit;
-		app->acct.rate = &app->rate;
-	}
+	if (limit_bytes(app, g->bwlimit) < 0 ||
+	    globals_http(g, &app->requests, &app->remotes.http, e) < 0)
+		return -1;
 	app->cx.op.acct = &app->acct;
 	app->remotes.no_memory = g->no_hash_memory;
+	app->remotes.hard_delete = g->hard_delete;
 	dirs_find(g, &app->cx.op.arena, &app->remotes);
 	return 0;
 }
@@ -227,6 +243,7 @@ int main(int argc, char **argv)
 	cancel_init(&app.cancel);
 	term_init(&app.term);
 	rate_init(&app.rate, 0);
+	rate_init(&app.requests, 0);
 	pthread_mutex_init(&app.remotes.lock, NULL);
 	app.remotes.metadata = true;
 	app.cx = (struct cmd_ctx){ .op = op_begin(&app.cancel),
@@ -244,6 +261,7 @@ int main(int argc, char **argv)
 	log_set_sink(NULL, NULL);
 	pthread_mutex_destroy(&app.remotes.lock);
 	rate_free(&app.rate);
+	rate_free(&app.requests);
 	op_end(&app.cx.op);
 	term_free(&app.term);
 	cancel_free(&app.cancel);

@@ -134,6 +134,16 @@ bool parse_duration(const char *s, int64_t *out)
 	return true;
 }
 
+bool parse_decimal(const char *s, double *out)
+{
+	struct decimal d;
+
+	if (!read_decimal(&s, &d) || *s)
+		return false;
+	*out = (double)d.whole + (double)d.billionths / 1e9;
+	return true;
+}
+
 bool parse_int(const char *s, int64_t *out)
 {
 	bool minus = *s == '-';

@@ -20,6 +20,9 @@ bool parse_size(const char *s, bool bare_k, int64_t *out);
 bool parse_duration(const char *s, int64_t *out);
 
 bool parse_int(const char *s, int64_t *out);
+
+/* "10", "0.5": no sign and no exponent. */
+bool parse_decimal(const char *s, double *out);
 bool parse_bool(const char *s, bool *out);
 
 /* "1.234 GiB", "17 B": as rclone shows sizes. */

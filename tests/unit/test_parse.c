@@ -209,6 +209,19 @@ static void times_are_shown_to_the_nanosecond(void)
 	buf_free(&b);
 }
 
+static void numbers_may_have_a_fraction(void)
+{
+	static const char *const bad[] = { "",    ".",   "-1",   "1e3",
+					   "0x1", "inf", "1.5k", " 1" };
+	double d;
+
+	CHECK(parse_decimal("10", &d) && d == 10);
+	CHECK(parse_decimal("0.25", &d) && d == 0.25);
+	CHECK(parse_decimal(".5", &d) && d == 0.5);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		CHECK(!parse_decimal(bad[i], &d));
+}
+
 int main(void)
 {
 	RUN(sizes_are_read_as_rclone_reads_them);
@@ -221,5 +234,6 @@ int main(void)
 	RUN(durations_are_shown_short);
 	RUN(a_shown_whole_duration_is_read_back);
 	RUN(times_are_shown_to_the_nanosecond);
+	RUN(numbers_may_have_a_fraction);
 	return 0;
 }

@@ -97,11 +97,49 @@ static void a_wait_of_years_ends_with_a_cancel(void)
 	end(&t);
 }
 
+static void a_timetable_sets_the_limit(void)
+{
+	static struct timetable_slot slot;
+	const struct timetable table = { .slots = &slot, .n = 1 };
+	struct fixture t;
+	int64_t start;
+
+	begin(&t, 0.001); /* which it replaces */
+	rate_follow(&t.rate, &table);
+	for (int i = 0; i < 1000; i++)
+		CHECK(rate_take(&t.rate, &t.op, INT64_MAX) == 0);
+	t.rate.look_at = 0;
+	slot.per_second = 10000;
+	start = clock_mono();
+	for (int i = 0; i < 50; i++)
+		CHECK(rate_take(&t.rate, &t.op, 100) == 0);
+	CHECK(clock_mono() - start >= NS_PER_SEC / 4);
+	end(&t);
+}
+
+static void who_waits_notices_that_the_limit_has_gone(void)
+{
+	struct timetable_slot slot = { .per_second = 1 };
+	const struct timetable table = { .slots = &slot, .n = 1 };
+	struct fixture t;
+
+	begin(&t, 0);
+	rate_follow(&t.rate, &table);
+	t.rate.per_second = 1; /* as if the table had said so a while ago */
+	t.rate.look_at = clock_mono() + NS_PER_SEC / 2;
+	slot.per_second = 0;
+	CHECK(rate_take(&t.rate, &t.op, 1000000) == 0);
+	CHECK(t.rate.per_second == 0);
+	end(&t);
+}
+
 int main(void)
 {
 	RUN(the_rate_is_kept_but_for_a_burst);
 	RUN(threads_share_the_rate);
 	RUN(without_a_rate_nobody_waits);
 	RUN(a_wait_of_years_ends_with_a_cancel);
+	RUN(a_timetable_sets_the_limit);
+	RUN(who_waits_notices_that_the_limit_has_gone);
 	return 0;
 }
