@@ -72,7 +72,7 @@ int config_values(struct cmd_ctx *cx, struct cmd_dialog *d, int first,
 				      arg);
 		o->value = eq + 1;
 		known = find_option(driver, o->key);
-		if (strcmp(o->value, "-") == 0 &&
+		if (known && strcmp(o->value, "-") == 0 &&
 		    read_value(cx, d, driver, o) < 0)
 			return -1;
 		if (known && known->obscured)

@@ -94,13 +94,10 @@ static int read_line(struct op *op, int fd, struct buf *line)
  * No echo, and no way to leave that behind: ^\ and ^Z are letters meanwhile.
  * ^C is not; it calls the work off, which read_line() notices.
  */
-static void hide(int tty, struct termios *before)
+static void hide(int tty, const struct termios *before)
 {
-	struct termios t;
+	struct termios t = *before;
 
-	if (tcgetattr(tty, before) < 0)
-		return;
-	t = *before;
 	t.c_lflag &= ~(tcflag_t)ECHO;
 	t.c_cc[VQUIT] = _POSIX_VDISABLE;
 	t.c_cc[VSUSP] = _POSIX_VDISABLE;
@@ -115,9 +112,9 @@ int dialog_ask(struct cmd_dialog *d, struct op *op, const char *question,
 	bool hidden = secret && d->tty >= 0 && tcgetattr(d->tty, &before) == 0;
 	int rc;
 
-	print(d, question);
 	if (hidden)
 		hide(d->tty, &before);
+	print(d, question);
 	rc = read_line(op, d->tty >= 0 ? d->tty : STDIN_FILENO, &line);
 	if (hidden) {
 		tcsetattr(d->tty, TCSADRAIN, &before);

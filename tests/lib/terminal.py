@@ -4,7 +4,8 @@
     terminal.py COLUMNS SECONDS PROGRAM ARGUMENT...
 
 After half of SECONDS the terminal is made half as wide, and the program told.
-Exits as the program did.
+Each line of $TERMINAL_TYPES is typed when what was printed ends in ": "; "^C"
+alone is that key.  Exits as the program did.
 """
 import fcntl
 import os
@@ -28,6 +29,8 @@ if pid == 0:
     resize(0, columns)
     os.environ["TERM"] = "xterm-256color"
     os.execvp(sys.argv[3], sys.argv[3:])
+typed = os.environ.get("TERMINAL_TYPES", "").splitlines()
+printed = b""
 start = time.monotonic()
 resized = False
 while time.monotonic() - start < seconds * 20:
@@ -44,4 +47,9 @@ while time.monotonic() - start < seconds * 20:
         if not data:
             break
         os.write(1, data)
+        printed += data
+    elif typed and printed.endswith(b": "):
+        line = typed.pop(0)
+        printed = b""
+        os.write(fd, b"\x03" if line == "^C" else line.encode() + b"\n")
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
