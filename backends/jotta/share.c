@@ -117,19 +117,19 @@ static int show_link(void *arg, struct op *op, const char *path,
 	return link.url && !n->deleted ? l->fn(l->arg, op, &link) : 0;
 }
 
-static int show_root(void *arg, struct op *op, const char *dir,
-		     const struct jfs_node *self)
+/* Of a folder its parent's listing does not tell; its own does. */
+static int show_file(void *arg, struct op *op, const char *path,
+		     const struct jfs_node *n)
 {
-	/* Each other folder was shown when its parent was listed. */
-	return *dir ? 0 : show_link(arg, op, dir, self);
+	return n->kind == JFS_FILE ? show_link(arg, op, path, n) : 0;
 }
 
 /* What is shared is known only where it is: there is no list to ask for. */
 int jotta_links(struct backend *be, struct op *op, link_fn *fn, void *arg)
 {
 	struct linked l = { .j = jotta_of(be), .fn = fn, .arg = arg };
-	const struct jotta_walk walk = { .each = show_link,
-					 .left = show_root,
+	const struct jotta_walk walk = { .each = show_file,
+					 .left = show_link,
 					 .arg = &l };
 
 	if (jotta_username(l.j, op, &l.username) < 0)

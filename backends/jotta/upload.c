@@ -14,7 +14,8 @@
 #include "lib/json_write.h"
 #include "net/url.h"
 
-enum { BAD_CONTENT = 421 }; /* the status for bytes of another MD5 */
+/* The statuses for bytes of another MD5, and for those of another place. */
+enum { BAD_CONTENT = 421, BAD_RANGE = 416 };
 
 /* A time as the service keeps it: whole seconds, the one before a fraction. */
 static int64_t kept_time(int64_t ns)
@@ -418,6 +419,8 @@ static int post(struct upload *u, struct op *op, const struct allocated *a)
 	if (rc < 0) {
 		if (op->err.code == BAD_CONTENT)
 			op->err.kind = ERR_CORRUPT;
+		if (op->err.code == BAD_RANGE) /* allocate() knows better */
+			op->err.kind = ERR_BUSY;
 		return -1;
 	}
 	if (json_parse(&op->arena, answer.body, answer.body_len, &root,
