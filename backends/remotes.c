@@ -4,10 +4,8 @@
 #include <string.h>
 
 #include "backends/hash_memory.h"
-#include "lib/file.h"
+#include "lib/ini_file.h"
 #include "lib/log.h"
-
-enum { CONFIG_MAX = 16 * 1024 * 1024 };
 
 struct remotes_shared {
 	struct remotes_shared *next;
@@ -38,26 +36,14 @@ void *remotes_share(struct remotes *r, const char *key, void *(*make)(void),
 
 static int load(const char *path, struct op *op, struct ini **out)
 {
-	struct buf text = BUF_INIT;
 	struct ini *ini = ini_new();
-	int rc = -1;
 
-	if (path && file_read(op, path, CONFIG_MAX, &text) < 0) {
-		if (op->err.kind != ERR_NOT_FOUND)
-			goto out;
-		err_clear(&op->err); /* nothing is configured yet */
-	}
-	if (ini_parse(ini, text.data, text.len, &op->err) < 0) {
-		err_wrap(&op->err, "%s", path);
-		goto out;
+	if (path && ini_load(op, path, ini) < 0) {
+		ini_free(ini);
+		return -1;
 	}
 	*out = ini;
-	ini = NULL;
-	rc = 0;
-out:
-	ini_free(ini);
-	buf_free(&text);
-	return rc;
+	return 0;
 }
 
 int remotes_config(struct remotes *r, struct op *op, struct ini **out)

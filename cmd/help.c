@@ -141,6 +141,10 @@ static void add_option(struct buf *b, const struct driver_option *o)
 
 	buf_addf(&left, "  %s=%s", o->name, types[o->type]);
 	buf_adds(&text, o->help);
+	if (o->obscured)
+		buf_adds(&text, " (kept obscured)");
+	if (o->setup)
+		buf_adds(&text, " (for config create and reconnect)");
 	if (o->required)
 		buf_adds(&text, " (needed)");
 	else if (o->fallback && *o->fallback)

@@ -184,6 +184,24 @@ given "$TOKEN"$'\n' config create again "${JOTTA[@]}" login_token=-
 is "a login token is good once: exit 5" $? 5
 check "and nothing was written" test -z "$(stored again type)"
 
+# new_token: one more login token, as a line.
+new_token() { control '{"op": "login_token"}' login_token; }
+
+asked=$(new_token)
+typed $'\n'"$asked"$'\n99\n\n2\n' config create asked "${JOTTA[@]}"
+is "in a terminal service, device and folder are asked for: exit 0" $? 0
+says "each choice has a number" '   1  '
+never "the login token is not echoed" "$asked" "$OUT"
+is "Enter takes the one offered, a number another" \
+	"$(stored asked device)/$(stored asked mountpoint)" Jotta/Sync
+given $'1\n'"$(new_token)"$'\n\nSync\n' config create piped "${JOTTA[@]}"
+is "a program can answer, too: exit 0" $? 0
+is "with numbers or names" \
+	"$(stored piped device)/$(stored piped mountpoint)" Jotta/Sync
+given $'\n'"$(new_token)"$'\n\nnonsense\n' config create piped2 "${JOTTA[@]}"
+is "but is not asked again: exit 2" $? 2
+says "what it said was wrong" '"nonsense" is none of those'
+
 # Ten at a time whose access token has expired: one of them refreshes.
 control '{"op": "expire"}' >"$SHM/check"
 control '{"op": "reset_counters"}' >"$SHM/check"
@@ -204,11 +222,10 @@ FERRY_CONFIG=$SHM/copy.conf exits 5 "a copy of the file is out" ls cloud:
 says "and told why" 'copy of the configuration'
 says "and what to do" 'ferry config reconnect'
 exits 5 "and so is the original" ls cloud:
-given "$(control '{"op": "login_token"}' login_token)"$'\n' \
-	config reconnect cloud login_token=-
+given "$(new_token)"$'\n' config reconnect cloud login_token=-
 is "config reconnect: exit 0" $? 0
 exits 0 "and it works again" ls cloud:
-typed "$(control '{"op": "login_token"}' login_token)" config reconnect cloud:
+typed "$(new_token)" config reconnect cloud:
 is "config reconnect in a terminal asks: exit 0" $? 0
 says "for the login token" 'ogin token'
 exits 0 "and it still works" ls cloud:
