@@ -25,6 +25,7 @@ struct xml_state {
 	 */
 	struct buf text;
 	size_t begins[XML_DEPTH_MAX];
+	bool keeps[XML_DEPTH_MAX]; /* its blanks, too */
 	unsigned depth;
 };
 
@@ -84,6 +85,7 @@ static void XMLCALL on_start(void *arg, const XML_Char *name,
 		refuse(s, "a name or attribute is too long");
 		return;
 	}
+	s->keeps[s->depth] = false;
 	s->begins[s->depth++] = s->text.len;
 	if (s->handler->start &&
 	    s->handler->start(s->arg, s->op, name, attrs) < 0)
@@ -100,7 +102,8 @@ static void XMLCALL on_end(void *arg, const XML_Char *name)
 	if (s->depth == 0)
 		BUG("XML: an end without a beginning");
 	begin = s->begins[--s->depth];
-	while (s->text.len > begin && is_blank(s->text.data[s->text.len - 1]))
+	while (!s->keeps[s->depth] && s->text.len > begin &&
+	       is_blank(s->text.data[s->text.len - 1]))
 		buf_cut(&s->text, s->text.len - 1);
 	if (s->handler->end &&
 	    s->handler->end(s->arg, s->op, name, s->text.data + begin) < 0)
@@ -117,7 +120,7 @@ static void XMLCALL on_text(void *arg, const XML_Char *text, int len)
 		return;
 	have = s->text.len - s->begins[s->depth - 1];
 	/* what a long list is indented with would add up */
-	while (have == 0 && n && is_blank(*text)) {
+	while (have == 0 && n && is_blank(*text) && !s->keeps[s->depth - 1]) {
 		text++;
 		n--;
 	}
@@ -230,6 +233,15 @@ void xml_init(struct xml *x, const struct xml_handler *h, void *arg,
 	XML_SetCharacterDataHandler(s->parser, on_text);
 	XML_SetStartDoctypeDeclHandler(s->parser, on_doctype);
 	*x = (struct xml){ .sink.write = xml_write, .state = s };
+}
+
+void xml_keep_blanks(struct xml *x)
+{
+	struct xml_state *s = x->state;
+
+	if (!s->op || s->depth == 0)
+		BUG("XML: no element has just begun");
+	s->keeps[s->depth - 1] = true;
 }
 
 int xml_end(struct xml *x, struct op *op)

@@ -43,6 +43,12 @@ struct xml {
 void xml_init(struct xml *x, const struct xml_handler *h, void *arg,
 	      int64_t max);
 
+/*
+ * From start() only: the blanks at both ends of this element's text are part
+ * of it, as in a name.
+ */
+void xml_keep_blanks(struct xml *x);
+
 /* The document must be complete now, else ERR_CORRUPT ("it ends early"). */
 int xml_end(struct xml *x, struct op *op) MUST_CHECK;
 void xml_free(struct xml *x);
