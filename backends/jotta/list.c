@@ -66,10 +66,15 @@ static bool decode(struct buf *shown, struct buf *again, const char *raw)
 	return is_good(shown->data) && strcmp(again->data, raw) == 0;
 }
 
-static void report(const struct listed *l, const char *raw, const char *why)
+static void report(struct listed *l, const char *raw, const char *why)
 {
-	log_notice(l->j->base.name, "left out of \"%s\", since %s: \"%s\"",
-		   l->dir, why, raw);
+	const char *name = l->j->base.name;
+	size_t n = strlen(name);
+
+	buf_reset(&l->again);
+	buf_addf(&l->again, "%s%s%s", name,
+		 *l->dir && n && !strchr(":/", name[n - 1]) ? "/" : "", l->dir);
+	log_notice(l->again.data, "left out, since %s: \"%s\"", why, raw);
 }
 
 static int give(struct listed *l, struct op *op, const struct jfs_node *n,
@@ -124,7 +129,8 @@ static int show(void *arg, struct op *op, const struct jfs_node *n)
 	if (op_check(op) < 0)
 		return -1;
 	if (!is_good(n->name)) {
-		report(l, n->name, "it has an impossible name");
+		if (!l->odd_only) /* which comes after it was reported */
+			report(l, n->name, "it has an impossible name");
 		return 0;
 	}
 	if (!decode(&l->shown, &l->again, n->name)) {

@@ -267,6 +267,9 @@ static int on_start(void *arg, struct op *op, const char *name,
 	struct liststream *s = arg;
 
 	(void)op, (void)attrs;
+	if (s->depth == 2 &&
+	    (strcmp(name, "path") == 0 || strcmp(name, "filename") == 0))
+		xml_keep_blanks(&s->xml);
 	if (s->depth++ != 1)
 		return 0;
 	s->in = strcmp(name, "file") == 0     ? IN_FILE

@@ -260,6 +260,19 @@ static void a_stream_names_each_folder_once(void)
 	end(&n);
 }
 
+static void blanks_in_a_stream_are_part_of_names(void)
+{
+	struct nodes n;
+
+	begin(&n);
+	CHECK(stream(&n, "A",
+		     "<list>\n " FILE_IN("/A/ d", " f ") "\n " STATS("1", "1"),
+		     7) == 0);
+	CHECK_STR(n.text.data, "self folder \"\"\nfolder \" d\"\n"
+			       "file \" d/ f \"" FACTS);
+	end(&n);
+}
+
 static void a_stream_cut_short_may_be_tried_again(void)
 {
 	static const char *const texts[] = {
@@ -420,6 +433,7 @@ int main(void)
 	RUN(what_is_told_late_of_a_folder_is_told_again);
 	RUN(other_documents_are_refused);
 	RUN(a_stream_names_each_folder_once);
+	RUN(blanks_in_a_stream_are_part_of_names);
 	RUN(a_stream_cut_short_may_be_tried_again);
 	RUN(what_lies_elsewhere_is_refused);
 	RUN(impossible_names_are_reported_and_left_out);
