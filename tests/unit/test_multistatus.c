@@ -151,6 +151,7 @@ static void hrefs_that_lead_elsewhere_are_refused(void)
 		HEAD SELF FILE_("/dav/d/%2e%2E") TAIL,
 		HEAD SELF FILE_("/dav/d/.") TAIL,
 		HEAD SELF FILE_("/dav/d/a%2fb") TAIL,
+		HEAD SELF FILE_("/dav%2fd/f") TAIL,
 		HEAD SELF FILE_("/dav/d/a%00b") TAIL,
 		HEAD SELF FILE_("/dav/d/a%0") TAIL,
 		HEAD SELF FILE_("/dav/d/a%zz") TAIL,
