@@ -3,11 +3,13 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/buf.h"
+#include "lib/clock.h"
+#include "net/http.h"
 #include "tests/harness.h"
 
 /*
@@ -174,6 +176,83 @@ static inline void server_stop(struct server *s)
 		buf_free(&s->bodies[i]);
 	}
 	pthread_mutex_destroy(&s->lock);
+}
+
+struct fixture {
+	struct server server;
+	struct cancel cancel;
+	struct op op;
+	struct http_settings settings;
+	struct http_conf conf;
+	struct http *http;
+	struct http_request rq;
+	struct http_answer answer;
+	char url[64];
+};
+
+static inline void begin(struct fixture *t, const struct reply *script)
+{
+	*t = (struct fixture){ .conf.name = "test" };
+	server_start(&t->server, script);
+	cancel_init(&t->cancel);
+	t->op = op_begin(&t->cancel);
+	snprintf(t->url, sizeof(t->url), "http://127.0.0.1:%u/a%%20b?q",
+		 t->server.port);
+	t->rq = (struct http_request){ .method = "GET", .url = t->url };
+}
+
+static inline int ask(struct fixture *t)
+{
+	int rc;
+
+	if (!t->http)
+		t->http = http_new(&t->settings, &t->conf);
+	rc = http_do(t->http, &t->op, &t->rq, &t->answer);
+	/* what the server has counted is to be seen */
+	pthread_mutex_lock(&t->server.lock);
+	pthread_mutex_unlock(&t->server.lock);
+	return rc;
+}
+
+static inline void end(struct fixture *t)
+{
+	http_free(t->http);
+	server_stop(&t->server);
+	op_end(&t->op);
+	cancel_free(&t->cancel);
+}
+
+#define OK(body, length) \
+	"HTTP/1.1 200 OK\r\nContent-Length: " length "\r\n\r\n" body
+
+/* Authorization values 1, 2, ...; the same again after `last`. */
+struct keys {
+	int last, given;
+	const char *stale;
+};
+
+static inline int authorize(void *arg, struct op *op, const char *stale,
+			    const char **value)
+{
+	struct keys *k = arg;
+
+	k->stale = stale;
+	if (k->given < k->last)
+		k->given++;
+	*value = arena_printf(&op->arena, "Bearer secret%d", k->given);
+	return 0;
+}
+
+/* Nothing from outside. */
+static inline void http_test_environment(void)
+{
+	static const char *const proxies[] = { "http_proxy", "https_proxy",
+					       "all_proxy", "HTTPS_PROXY",
+					       "ALL_PROXY" };
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < ARRAY_LEN(proxies); i++)
+		unsetenv(proxies[i]);
 }
 
 #endif

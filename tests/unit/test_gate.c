@@ -122,16 +122,16 @@ static void more_bytes_a_second_count_as_well(void)
 
 	width_init(&w, 0);
 	width_idle(&w, now);
-	/* as many requests as before, each of twice the size */
-	for (unsigned round = 0; round < 2; round++) {
-		unsigned n = w.now * 2;
+	/* a request each 10 ms as before, but of twice the size */
+	for (int64_t bytes = 1000; bytes <= 2000; bytes += 1000) {
+		unsigned before = w.now;
 
-		for (unsigned i = 1; i <= n; i++)
-			width_ended(&w, now + i * 100 * MS / n, w.now, true,
-				    GATE_DONE, round ? 4000000 : 1000000);
-		now += 100 * MS;
-		CHECK(w.now == (round ? 32u : 16u));
+		for (unsigned i = 0; i < before * 2; i++)
+			width_ended(&w, now += 10 * MS, w.now, true, GATE_DONE,
+				    bytes);
+		CHECK(w.now == before * 2);
 	}
+	CHECK(w.now == 32);
 }
 
 static void many_that_are_told_to_slow_down_halve_it_once(void)
@@ -178,9 +178,10 @@ static void failures_do_not_open_it(void)
 	struct width w;
 
 	width_init(&w, 0);
-	for (unsigned i = 1; i < 1000; i++)
+	for (unsigned i = 1; i < 1000; i++) {
 		width_ended(&w, i * MS, w.now, true, GATE_FAILED, 0);
-	CHECK(w.now == WIDTH_FIRST);
+		CHECK(w.now == WIDTH_FIRST);
+	}
 }
 
 static void a_fixed_width_stays(void)
@@ -199,9 +200,10 @@ static void who_is_alone_changes_nothing(void)
 	struct width w;
 
 	width_init(&w, 0);
-	for (unsigned i = 1; i < 1000; i++)
+	for (unsigned i = 1; i < 1000; i++) {
 		width_ended(&w, i * MS, 0, false, GATE_DONE, 1);
-	CHECK(w.now == WIDTH_FIRST);
+		CHECK(w.now == WIDTH_FIRST);
+	}
 }
 
 struct crowd {
