@@ -150,12 +150,11 @@ static const char *describe(const struct upload *u, struct op *op)
 		u->src->size, u->opt->mtime, u->part, sum ? sum : "-");
 }
 
-/* "<id> <what the source is>\n": the id, *same if it is this source. */
-static const char *journal_parse(struct op *op, const char *text,
+const char *webdav_journal_parse(struct arena *a, const char *text,
 				 const char *source, bool *same)
 {
 	size_t n = strcspn(text, " \n");
-	char *id = arena_memdup(&op->arena, text, n + 1);
+	char *id = arena_memdup(a, text, n + 1);
 
 	id[n] = '\0';
 	*same = text[n] == ' ' &&
@@ -173,7 +172,8 @@ static const char *recall(struct upload *u, struct op *op, bool *same)
 	if (!u->journal)
 		return NULL;
 	if (file_read(op, u->journal, JOURNAL_MAX, &text) == 0)
-		id = journal_parse(op, text.data, describe(u, op), same);
+		id = webdav_journal_parse(&op->arena, text.data,
+					  describe(u, op), same);
 	else
 		err_clear(&op->err);
 	buf_free(&text);
@@ -466,13 +466,29 @@ static void give_up(struct upload *u, const struct err *why)
 	forget(u);
 }
 
+/* The time that the file has now. */
+static int64_t settle_time(struct upload *u, struct op *op, const char *etag)
+{
+	const char *said = http_header(&u->answer, "X-OC-Mtime");
+	int64_t mtime = u->opt->mtime;
+
+	if (mtime == MTIME_UNKNOWN || !said || strcmp(said, "accepted") != 0)
+		return MTIME_UNKNOWN;
+	if (webdav_seconds(mtime) >= webdav_earliest(u->w, &u->facts))
+		return mtime;
+	if (webdav_note_mtime(u->w, op, u->path, mtime, etag) == 0)
+		return mtime;
+	err_clear(&op->err); /* the file is there, with another time */
+	return MTIME_UNKNOWN;
+}
+
 int webdav_put_chunks(struct webdav *w, struct op *op, const char *path,
 		      struct source *src, const struct put_opt *opt,
 		      struct entry *out)
 {
 	struct upload u = { .w = w, .path = path, .src = src, .opt = opt };
 	int64_t mtime = MTIME_UNKNOWN;
-	const char *said, *etag = NULL;
+	const char *etag = NULL;
 
 	if (webdav_facts(w, op, &u.facts) < 0 || begin(&u, op) < 0)
 		return -1;
@@ -483,10 +499,8 @@ int webdav_put_chunks(struct webdav *w, struct op *op, const char *path,
 	}
 	forget(&u);
 	if (u.answer.status) {
-		said = http_header(&u.answer, "X-OC-Mtime");
-		if (said && strcmp(said, "accepted") == 0)
-			mtime = opt->mtime;
 		etag = http_header(&u.answer, "ETag");
+		mtime = settle_time(&u, op, etag);
 	}
 	webdav_fill(op, &u.facts, path, src->size, mtime, etag, out);
 	return 0;

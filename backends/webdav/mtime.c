@@ -20,6 +20,21 @@ int64_t webdav_seconds(int64_t ns)
 	return (int64_t)t.tv_sec;
 }
 
+int64_t webdav_earliest(const struct webdav *w, const struct webdav_facts *f)
+{
+	if (w->service->nextcloud && f->time == WEBDAV_TIME_HEADER)
+		return 24 * 60 * 60 + 1;
+	return f->time == WEBDAV_TIME_DATE ? 0 : INT64_MIN;
+}
+
+bool webdav_may_remember(const struct webdav *w, const struct webdav_facts *f,
+			 int64_t mtime)
+{
+	return f->time == WEBDAV_TIME_MEMORY ||
+	       (mtime != MTIME_UNKNOWN &&
+		webdav_seconds(mtime) == webdav_earliest(w, f));
+}
+
 int64_t webdav_kept_mtime(const struct webdav_facts *f, int64_t mtime)
 {
 	if (mtime == MTIME_UNKNOWN || f->time == WEBDAV_TIME_PROP_OWN ||
@@ -211,7 +226,7 @@ void webdav_remembered_mtime(struct webdav *w, struct op *op, const char *path,
 	int64_t mtime;
 
 	if (e->kind != ENTRY_FILE || !webdav_facts_known(w, op, &f) ||
-	    f.time != WEBDAV_TIME_MEMORY)
+	    !webdav_may_remember(w, &f, e->mtime))
 		return;
 	memory = remotes_memory(w->service->remotes, op);
 	if (memory &&
@@ -222,7 +237,7 @@ void webdav_remembered_mtime(struct webdav *w, struct op *op, const char *path,
 
 /* A time that is set without a PUT, where the facts know no way for sure. */
 static int touch_and_look(struct webdav *w, struct op *op, const char *path,
-			  int64_t mtime)
+			  int64_t sec)
 {
 	const struct webdav_facts try = {
 		.time = WEBDAV_TIME_PROP_LASTMODIFIED,
@@ -230,19 +245,26 @@ static int touch_and_look(struct webdav *w, struct op *op, const char *path,
 	struct multistatus_item now;
 	int64_t shown;
 
-	if (webdav_set_mtime(w, op, path, &try, mtime, NULL) < 0) {
-		if (op->err.kind != ERR_DENIED && op->err.kind != ERR_CONFLICT)
+	if (webdav_set_mtime(w, op, path, &try, ns_of(sec, 0), NULL) == 0) {
+		if (webdav_look(w, op, path, &now) < 0)
 			return -1;
-		return err_set(&op->err, ERR_UNSUPPORTED,
-			       "this server takes a time only with the file");
-	}
-	if (webdav_look(w, op, path, &now) < 0)
+		if (webdav_modified(now.modified, &shown) &&
+		    webdav_seconds(shown) == sec)
+			return 0;
+	} else if (op->err.kind != ERR_DENIED && op->err.kind != ERR_CONFLICT &&
+		   op->err.kind != ERR_UNSUPPORTED) {
 		return -1;
-	if (webdav_modified(now.modified, &shown) &&
-	    shown == ns_of(webdav_seconds(mtime), 0))
-		return 0;
+	}
 	return err_set(&op->err, ERR_UNSUPPORTED,
 		       "this server takes a time only with the file");
+}
+
+int webdav_note_mtime(struct webdav *w, struct op *op, const char *path,
+		      int64_t mtime, const char *etag)
+{
+	const struct webdav_facts noted = { .time = WEBDAV_TIME_MEMORY };
+
+	return webdav_set_mtime(w, op, path, &noted, mtime, etag);
 }
 
 int webdav_touch(struct backend *be, struct op *op, const char *path,
@@ -250,10 +272,14 @@ int webdav_touch(struct backend *be, struct op *op, const char *path,
 {
 	struct webdav *w = webdav_of(be);
 	struct webdav_facts f;
+	int64_t sec = webdav_seconds(mtime), first;
 
 	if (webdav_facts(w, op, &f) < 0)
 		return -1;
-	if (f.time == WEBDAV_TIME_HEADER || f.time == WEBDAV_TIME_DATE)
-		return touch_and_look(w, op, path, mtime);
-	return webdav_set_mtime(w, op, path, &f, mtime, NULL);
+	if (f.time != WEBDAV_TIME_HEADER && f.time != WEBDAV_TIME_DATE)
+		return webdav_set_mtime(w, op, path, &f, mtime, NULL);
+	first = webdav_earliest(w, &f);
+	if (touch_and_look(w, op, path, sec < first ? first : sec) < 0)
+		return -1;
+	return sec < first ? webdav_note_mtime(w, op, path, mtime, NULL) : 0;
 }

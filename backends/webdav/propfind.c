@@ -141,7 +141,7 @@ static void add_mtime(struct reading *r, struct op *op,
 		e->mtime = own;
 		return;
 	}
-	if (!r->known || r->facts.time != WEBDAV_TIME_MEMORY)
+	if (!r->known || !webdav_may_remember(r->w, &r->facts, e->mtime))
 		return;
 	buf_reset(&r->full);
 	buf_adds(&r->full, r->path);

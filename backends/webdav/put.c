@@ -57,12 +57,6 @@ const char *webdav_checksum(struct op *op, const struct digests *d)
 	return text;
 }
 
-/* Nextcloud refuses a file that comes with a time in the first day of 1970. */
-static bool header_takes(const struct webdav *w, int64_t mtime)
-{
-	return !w->service->nextcloud || webdav_seconds(mtime) > 24 * 60 * 60;
-}
-
 static const char *http_date(struct op *op, int64_t ns)
 {
 	struct buf b = BUF_INIT;
@@ -80,17 +74,19 @@ void webdav_content_headers(struct webdav *w, struct op *op,
 {
 	bool in_header =
 		f->time == WEBDAV_TIME_HEADER || f->time == WEBDAV_TIME_DATE;
+	int64_t sec = webdav_seconds(opt->mtime), first = webdav_earliest(w, f);
 	const char *sum = NULL;
+
+	if (sec < first)
+		sec = first;
 
 	webdav_header(h, "Content-Type",
 		      opt->mime ? opt->mime : "application/octet-stream");
-	if (in_header && opt->mtime != MTIME_UNKNOWN &&
-	    header_takes(w, opt->mtime))
+	if (in_header && opt->mtime != MTIME_UNKNOWN)
 		webdav_header(h, "X-OC-Mtime",
-			      arena_printf(&op->arena, "%" PRId64,
-					   webdav_seconds(opt->mtime)));
+			      arena_printf(&op->arena, "%" PRId64, sec));
 	if (f->time == WEBDAV_TIME_DATE && opt->mtime != MTIME_UNKNOWN)
-		webdav_header(h, "Date", http_date(op, opt->mtime));
+		webdav_header(h, "Date", http_date(op, ns_of(sec, 0)));
 	if (w->service->nextcloud)
 		sum = webdav_checksum(op, &opt->hash);
 	if (sum)
@@ -253,7 +249,12 @@ static int64_t settle_time(struct job *j, struct op *op, const char *path,
 	if (mtime == MTIME_UNKNOWN)
 		return mtime;
 	if (comes_along(j)) {
-		if (came_along(j, a))
+		bool early = webdav_seconds(mtime) < webdav_earliest(j->w, &f);
+
+		if (came_along(j, a) && !early)
+			return mtime;
+		if (came_along(j, a) &&
+		    webdav_note_mtime(j->w, op, path, mtime, etag) == 0)
 			return mtime;
 		f.time = WEBDAV_TIME_PROP_LASTMODIFIED;
 		etag = NULL;
@@ -454,7 +455,11 @@ static int verify(struct job *j, struct op *op, const char *path,
 static int put_aside(struct job *j, struct op *op, struct entry *out)
 {
 	struct aside aside = { j, webdav_aside(op, j->path) };
-	bool early = j->facts.time_moves && j->facts.time != WEBDAV_TIME_MEMORY;
+	/* What is noted here is noted under the name that it gets. */
+	bool early = j->facts.time_moves &&
+		     j->facts.time != WEBDAV_TIME_MEMORY &&
+		     webdav_seconds(j->opt->mtime) >=
+			     webdav_earliest(j->w, &j->facts);
 	struct multistatus_item now;
 	int64_t mtime = MTIME_UNKNOWN;
 	struct http_answer a;

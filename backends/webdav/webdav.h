@@ -144,11 +144,14 @@ bool webdav_facts_known(struct webdav *w, struct op *op,
 /*
  * mtime.c: set it on a file that is there, as `f` says; ERR_UNSUPPORTED for
  * HEADER and DATE, which come with the PUT.  read: add to a PROPFIND's answer
- * what MEMORY has (the entry's tag still being the one remembered).
+ * what MEMORY has (the entry's tag still being the one remembered), which is
+ * worth a look if a file with that mtime (the server's) may be remembered.
  */
 int webdav_set_mtime(struct webdav *w, struct op *op, const char *path,
 		     const struct webdav_facts *f, int64_t mtime,
 		     const char *etag) MUST_CHECK;
+bool webdav_may_remember(const struct webdav *w, const struct webdav_facts *f,
+			 int64_t mtime);
 void webdav_remembered_mtime(struct webdav *w, struct op *op, const char *path,
 			     struct entry *e);
 

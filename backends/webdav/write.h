@@ -23,6 +23,17 @@ const char *webdav_full_path(const struct webdav *w, struct op *op,
 /* Cut to whole seconds, towards the past. */
 int64_t webdav_seconds(int64_t ns);
 
+/*
+ * The earliest time that can come with a PUT, in seconds: Nextcloud refuses all
+ * in the first day of 1970, nginx takes none before.  A file that is older is
+ * given just that, and the right time is noted in this machine's memory.
+ */
+int64_t webdav_earliest(const struct webdav *w, const struct webdav_facts *f);
+
+/* Note it, with the file's ETag (looked for if that is NULL). */
+int webdav_note_mtime(struct webdav *w, struct op *op, const char *path,
+		      int64_t mtime, const char *etag) MUST_CHECK;
+
 /* The mtime that a file shows which was given `mtime`. */
 int64_t webdav_kept_mtime(const struct webdav_facts *f, int64_t mtime);
 
@@ -46,6 +57,10 @@ void webdav_content_headers(struct webdav *w, struct op *op,
 			    const struct webdav_facts *f,
 			    const struct put_opt *opt,
 			    struct webdav_headers *h);
+
+/* "<id> <what the source is>\n": the id or NULL, *same if it is `source`. */
+const char *webdav_journal_parse(struct arena *a, const char *text,
+				 const char *source, bool *same);
 
 /* "SHA1:..." for OC-Checksum, or NULL if no hash is known. */
 const char *webdav_checksum(struct op *op, const struct digests *d);
