@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "backends/listing.h"
 #include "backends/webdav/propfind.h"
 #include "backends/webdav/write.h"
 #include "lib/log.h"
@@ -13,9 +14,9 @@ static const char *parent_of(struct op *op, const char *path)
 	return arena_printf(&op->arena, "%.*s", (int)(slash - path), path);
 }
 
-static int transfer_once(struct webdav *w, struct op *op, const char *method,
-			 struct webdav *from, const char *src, const char *dst,
-			 bool dir, bool overwrite, const char *if_match)
+static int send(struct webdav *w, struct op *op, const char *method,
+		struct webdav *from, const char *src, const char *dst, bool dir,
+		bool overwrite, const char *if_match)
 {
 	const char *to = webdav_url(w, op, dst, dir);
 	const char *only =
@@ -34,6 +35,36 @@ static int transfer_once(struct webdav *w, struct op *op, const char *method,
 	if (op->err.code == 412 && !overwrite)
 		return err_set(&op->err, ERR_EXISTS, "something is there");
 	return -1;
+}
+
+/* FNV-1a (Fowler, Noll, Vo), for want of anything better than even. */
+static pthread_mutex_t *stripe(struct webdav *w, struct op *op,
+			       const char *path)
+{
+	const char *p = webdav_full_path(w, op, path);
+	uint32_t h = UINT32_C(2166136261);
+
+	for (; *p; p++)
+		h = (h ^ (unsigned char)*p) * UINT32_C(16777619);
+	return &w->service->creating[h % WEBDAV_STRIPES];
+}
+
+/* That of this process's threads only one at a time creates a path. */
+static int transfer_once(struct webdav *w, struct op *op, const char *method,
+			 struct webdav *from, const char *src, const char *dst,
+			 bool dir, bool overwrite, const char *if_match)
+{
+	enum { WAIT_MS = 5 };
+	pthread_mutex_t *lock = overwrite ? NULL : stripe(w, op, dst);
+	int rc;
+
+	while (lock && pthread_mutex_trylock(lock) != 0)
+		if (op_sleep(op, WAIT_MS) < 0)
+			return -1;
+	rc = send(w, op, method, from, src, dst, dir, overwrite, if_match);
+	if (lock)
+		pthread_mutex_unlock(lock);
+	return rc;
 }
 
 /*
@@ -345,10 +376,68 @@ static bool is_below(const char *path, const char *top)
 	       (strncmp(path, top, n) == 0 && (path[n] == '/' || !path[n]));
 }
 
+enum { CARRY_DEEP_MAX = 8192 }; /* bytes in a path */
+
+/* A folder that has been moved, on the way through all that is in it. */
+struct carry {
+	struct webdav *w, *from;
+	const char *src, *dst;
+	const struct webdav_facts *facts;
+	struct listing dirs; /* in this one */
+};
+
+static int carry_one(void *arg, struct op *op, const struct entry *e)
+{
+	struct carry *c = arg;
+	struct entry old = *e;
+	const char *path;
+
+	if (*e->name == '\0')
+		return 0;
+	if (e->kind == ENTRY_DIR)
+		return listing_add(&c->dirs, op, e);
+	old.mtime = MTIME_UNKNOWN;
+	path = arena_printf(&op->arena, "%s/%s", c->src, e->name);
+	webdav_remembered_mtime(c->from, op, path, &old);
+	if (old.mtime == MTIME_UNKNOWN || !e->tag)
+		return 0;
+	path = arena_printf(&op->arena, "%s/%s", c->dst, e->name);
+	return webdav_set_mtime(c->w, op, path, c->facts, old.mtime, e->tag);
+}
+
+/*
+ * What this machine remembers by path goes along with a folder.  Where that
+ * fails, the times are the server's: no file is worse for it.
+ */
+static int carry_times(struct webdav *w, struct op *op, struct webdav *from,
+		       const char *src, const char *dst,
+		       const struct webdav_facts *f)
+{
+	struct carry c = { w, from, src, dst, f, LISTING_INIT };
+	struct posix_meta meta;
+	struct entry e;
+	int rc;
+
+	if (strlen(dst) > CARRY_DEEP_MAX)
+		return err_set(&op->err, ERR_CORRUPT,
+			       "the folders in it have no end");
+	rc = webdav_propfind(w, op, dst, 1, carry_one, &c);
+	if (rc == 0)
+		rc = listing_sort(&c.dirs, op);
+	while (rc == 0 && listing_next(&c.dirs, op, &e, &meta) == 1)
+		rc = carry_times(w, op, from,
+				 arena_printf(&op->arena, "%s/%s", src, e.name),
+				 arena_printf(&op->arena, "%s/%s", dst, e.name),
+				 f);
+	listing_free(&c.dirs);
+	return rc;
+}
+
 int webdav_move_dir(struct backend *be, struct op *op, struct backend *from,
 		    const char *src, const char *dst)
 {
 	struct webdav *w = webdav_of(be), *other = same_service(w, op, from);
+	struct webdav_facts f;
 	struct entry e;
 
 	if (!other)
@@ -370,6 +459,13 @@ int webdav_move_dir(struct backend *be, struct op *op, struct backend *from,
 	if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
 		return -1;
 	err_clear(&op->err);
-	return webdav_transfer(w, op, "MOVE", other, src, dst, true, false,
-			       NULL);
+	if (webdav_transfer(w, op, "MOVE", other, src, dst, true, false, NULL) <
+	    0)
+		return -1;
+	if (webdav_facts_known(w, op, &f) && f.time == WEBDAV_TIME_MEMORY &&
+	    carry_times(w, op, other, src, dst, &f) < 0) {
+		log_debug(dst, "times in it are lost: %s", op->err.msg);
+		err_clear(&op->err);
+	}
+	return 0;
 }

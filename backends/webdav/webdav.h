@@ -61,6 +61,8 @@ struct webdav_facts {
 	enum webdav_time time;
 };
 
+enum { WEBDAV_STRIPES = 512 };
+
 /* One server and account, shared by all its roots and threads. */
 struct webdav_service {
 	struct arena arena; /* url, key, bearer_command */
@@ -74,6 +76,12 @@ struct webdav_service {
 
 	pthread_mutex_t token_lock; /* guards token; while the command runs */
 	char *token;                /* what it printed, "Bearer ..." */
+
+	/*
+	 * By the path's hash, while a MOVE or COPY creates it: several servers
+	 * look whether something is there, and then replace it all the same.
+	 */
+	pthread_mutex_t creating[WEBDAV_STRIPES];
 
 	pthread_mutex_t lock;   /* guards what follows */
 	pthread_cond_t settled; /* a probe is over */
