@@ -30,6 +30,7 @@ enum be_caps {
 	BE_KEEP_OLD = 1 << 9,   /* put() and copy() know put_opt.keep_old */
 	BE_OWN_CLOCK = 1 << 27, /* ctimes are of this machine's clock */
 	BE_REMOTE = 1 << 28,    /* each call waits for a network */
+	BE_LOOSE_CREATE = 1 << 29, /* of two PUT_CREATE at once both may win */
 	/* From here on: set by backend_init() from the operations there are. */
 	BE_LIST_TREE = 1 << 10,
 	BE_COPY = 1 << 11,
@@ -73,6 +74,13 @@ struct put_opt {
 	const char *mime;
 	enum put_over mode;
 	const struct entry *over; /* for PUT_OVER */
+
+	/*
+	 * PUT_CREATE: a listing has just shown that nothing is there.  Where a
+	 * look costs a request, and nothing is lost by being wrong (what is
+	 * there becomes an older version), a driver may take its word.
+	 */
+	bool listed;
 
 	/*
 	 * Keep mode, times and, with BE_OWNER, owner of this entry, and the
