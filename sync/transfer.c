@@ -279,6 +279,7 @@ static int bring(struct sync_run *r, struct op *op, const struct item *it,
 		.mode = it->flags & ITEM_SHARED ? PUT_ANY
 			: over                  ? PUT_OVER
 						: PUT_CREATE,
+		.listed = true,
 		.over = over ? &it->over : NULL,
 		.meta = r->metadata ? &it->from : NULL,
 		.inplace = r->opts.inplace,

@@ -515,7 +515,7 @@ static int jotta_open(const struct remote_conf *conf, const char *root,
 	backend_init(&j->base, &jotta_ops, conf->name, identity,
 		     BE_RANGE | BE_PUT_MD5 | BE_PUT_ATOMIC | BE_SET_MTIME |
 			     BE_EMPTY_DIR | BE_NO_CASE | BE_REMOTE |
-			     BE_KEEP_OLD);
+			     BE_KEEP_OLD | BE_LOOSE_CREATE);
 	j->base.mtime_step = NS_PER_SEC;
 	j->base.hashes = j->base.listed = 1u << HASH_MD5;
 	j->base.calls = 64;

@@ -259,6 +259,18 @@ static int read_allocated(struct upload *u, struct op *op,
 	return check_url(u, op, out->url);
 }
 
+/* Something else has the place: a folder, or above it a file. */
+static int in_the_way(struct upload *u, struct op *op)
+{
+	struct jfs_node n;
+
+	if (jotta_node(u->j, op, u->path, &n) == 0 && n.kind == JFS_FOLDER &&
+	    !n.deleted)
+		return err_set(&op->err, ERR_IS_DIR, "a folder is there");
+	return err_set(&op->err, ERR_NOT_DIR,
+		       "a file is where one of its folders should be");
+}
+
 static int allocate(struct upload *u, struct op *op, struct allocated *out)
 {
 	static const struct http_header headers[] = {
@@ -276,7 +288,9 @@ static int allocate(struct upload *u, struct op *op, struct allocated *out)
 	rq.body_len = body.len;
 	rc = jotta_ask(u->j, op, &rq, &answer);
 	buf_free(&body);
-	return rc < 0 ? -1 : read_allocated(u, op, &answer, out);
+	if (rc == 0)
+		return read_allocated(u, op, &answer, out);
+	return op->err.kind == ERR_EXISTS ? in_the_way(u, op) : -1;
 }
 
 /* Bytes that are there already: counted, but no rate waits for them. */
@@ -494,12 +508,11 @@ static int prepare(struct upload *u, struct op *op, const struct put_opt *opt)
 	struct jfs_node n;
 
 	/*
-	 * PUT_CREATE: a listing has just said that nothing is there, and to
-	 * look again would double the requests that a folder of small files
-	 * takes.  Nothing can be lost: a file made since then, by somebody
-	 * else, stays as a revision of this one.
+	 * To look again would double the requests that a folder of small files
+	 * takes.  Nothing can be lost: a file made since the listing, by
+	 * somebody else, stays as a revision of this one.
 	 */
-	if (opt->mode == PUT_CREATE)
+	if (opt->mode == PUT_CREATE && opt->listed)
 		return 0;
 	if (living_file(u->j, op, u->path, &n) < 0) {
 		if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
@@ -512,6 +525,8 @@ static int prepare(struct upload *u, struct op *op, const struct put_opt *opt)
 	arrived = holds(&n, u->size, u->hash) && n.mtime == u->mtime;
 	if (arrived && (changed || opt->keep_old))
 		return 1;
+	if (opt->mode == PUT_CREATE)
+		return err_set(&op->err, ERR_EXISTS, "something is there");
 	if (changed)
 		return err_set(&op->err, ERR_CONFLICT,
 			       "what it would replace has changed");

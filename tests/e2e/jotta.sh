@@ -227,6 +227,8 @@ changed_upload() {
 	else
 		ok "a file that changes meanwhile is an error"
 	fi
+	check "noticed before its end was sent" \
+		[ "$(counter content_bytes)" -lt 20000000 ]
 	lists "and does not appear" "" lsf jotta: --files-only --include changing
 	exits 0 "the next run takes it" copy "$SHM/changing" jotta:
 	holds "as it is now" "$SHM/changing" jotta:changing
