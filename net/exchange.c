@@ -245,6 +245,10 @@ static int finish(struct exchange *x, CURLcode code)
 	if (!x->failed && (code == CURLE_OK || x->cut)) {
 		if (!x->head_known && know_head(x) < 0)
 			return -1;
+		if (is_success(x) && !request_is_sent(x))
+			return err_set(&x->op->err, ERR_NETWORK,
+				       "%s: an answer before all was sent",
+				       host_of(x));
 		x->answer.body_len = hd->body.len;
 		if (hd->body.len)
 			x->answer.body = arena_memdup(

@@ -204,7 +204,8 @@ static int other_credentials(struct attempt *at)
 	if (h->conf.authorize(h->conf.arg, at->op, at->authorization, &value) <
 	    0)
 		return -1;
-	if (!value || strcmp(value, at->authorization) == 0)
+	if (!value ||
+	    (at->authorization && strcmp(value, at->authorization) == 0))
 		return 0;
 	at->authorization = value;
 	return 1;

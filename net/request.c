@@ -78,6 +78,11 @@ static ssize_t pull(struct exchange *x, char *to, size_t room)
 	return got;
 }
 
+bool request_is_sent(const struct exchange *x)
+{
+	return is_small(x->rq) || x->sent == content_size(x->rq);
+}
+
 static size_t on_read(char *to, size_t size, size_t n, void *arg)
 {
 	struct exchange *x = ((struct handle *)arg)->under_way;

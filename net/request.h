@@ -11,6 +11,9 @@ void request_prepare(struct handle *hd);
 /* Tell the exchange's handle. -1 with op->err if it must not be sent. */
 int request_set(struct exchange *x) MUST_CHECK;
 
+/* Whether libcurl has got the whole body. */
+bool request_is_sent(const struct exchange *x);
+
 /* Put the source back to where the body begins; -1 if it cannot be. */
 int request_rewind(struct op *op, const struct http_request *rq) MUST_CHECK;
 

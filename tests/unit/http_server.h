@@ -16,7 +16,12 @@
  * A server on loopback that gives the answers of a script, one after another
  * on whatever connection the request comes.
  */
-enum after { KEEP, CLOSE, HANG };
+enum after {
+	KEEP,
+	CLOSE,
+	HANG,
+	EARLY /* before the body is read, then as HANG */
+};
 
 struct reply {
 	const char *text; /* sent as it is */
@@ -52,7 +57,8 @@ static inline bool take(int fd, struct buf *b, size_t n)
 	return true;
 }
 
-static inline bool take_request(int fd, struct buf *head, struct buf *body)
+static inline bool take_request(int fd, struct buf *head, struct buf *body,
+				bool early)
 {
 	const char *at;
 	size_t n;
@@ -60,6 +66,8 @@ static inline bool take_request(int fd, struct buf *head, struct buf *body)
 	while (!strstr(head->data, "\r\n\r\n"))
 		if (!take(fd, head, 1))
 			return false;
+	if (early)
+		return true;
 	at = strstr(head->data, "Content-Length: ");
 	n = at ? strtoul(at + 16, NULL, 10) : 0;
 	if (strstr(head->data, "Expect: 100-continue"))
@@ -92,8 +100,12 @@ static inline void *serve_connection(void *arg)
 	while (after == KEEP) {
 		struct buf head = BUF_INIT, body = BUF_INIT;
 		const struct reply *r;
+		bool early;
 
-		if (!take_request(c->fd, &head, &body)) {
+		pthread_mutex_lock(&s->lock);
+		early = s->script[s->n_requests].after == EARLY;
+		pthread_mutex_unlock(&s->lock);
+		if (!take_request(c->fd, &head, &body, early)) {
 			buf_free(&head);
 			buf_free(&body);
 			break;
@@ -115,7 +127,7 @@ static inline void *serve_connection(void *arg)
 			if (!send_all(c->fd, text, sizeof(text)))
 				break;
 		}
-		while (after == HANG && recv(c->fd, &(char){ 0 }, 1, 0) > 0)
+		while (after >= HANG && recv(c->fd, &(char){ 0 }, 1, 0) > 0)
 			;
 	}
 	shutdown(c->fd, SHUT_RDWR);

@@ -65,6 +65,29 @@ static void a_connection_is_kept_also_after_errors(void)
 	end(&t);
 }
 
+static void the_head_alone_has_no_body(void)
+{
+	static const struct reply script[] = { { .text = OK("", "5") },
+					       { .text = OK("hello", "5") },
+					       { .text = OK("", "0") },
+					       { .text = OK("hello", "5") },
+					       { 0 } };
+	struct fixture t;
+
+	begin(&t, script);
+	for (int i = 0; i < 4; i++) {
+		t.rq.method = i % 2 ? "GET" : i ? "POST" : "HEAD";
+		CHECK(ask(&t) == 0 && t.answer.status == 200);
+		CHECK_STR(t.answer.body, i % 2 ? "hello" : "");
+		CHECK(!!strstr(t.server.heads[i].data, "Content-Length: 0") ==
+		      (i == 2));
+	}
+	CHECK_STR(http_header(&t.answer, "content-length"), "5");
+	CHECK(strncmp(t.server.heads[0].data, "HEAD /a%20b?q ", 14) == 0);
+	CHECK(t.server.n_connections == 1);
+	end(&t);
+}
+
 static void a_kept_connection_that_was_closed_is_no_error(void)
 {
 	static const struct reply script[] = {
@@ -356,6 +379,7 @@ int main(void)
 	http_test_environment();
 	RUN(an_answer_has_status_headers_and_body);
 	RUN(a_connection_is_kept_also_after_errors);
+	RUN(the_head_alone_has_no_body);
 	RUN(a_kept_connection_that_was_closed_is_no_error);
 	RUN(a_new_connection_that_is_closed_is_an_error);
 	RUN(a_401_is_answered_with_new_credentials_once);

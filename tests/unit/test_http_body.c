@@ -105,6 +105,31 @@ static void a_source_is_sent_again_from_where_it_began(void)
 	end(&t);
 }
 
+static void a_refusal_may_come_before_all_is_sent(void)
+{
+	static const struct reply script[] = {
+		{ .text = "HTTP/1.1 507 No\r\nContent-Length: 4\r\n\r\nfull",
+		  .after = EARLY },
+		{ .text = "HTTP/1.1 507 No\r\nContent-Length: 4\r\n\r\nfull",
+		  .after = EARLY },
+		{ 0 }
+	};
+	static const int64_t sizes[] = { 100 << 20, 1 << 20 };
+	struct fixture t;
+
+	begin(&t, script);
+	for (size_t i = 0; i < 2; i++) {
+		struct numbers s = numbers(&t, sizes[i], sizes[i]);
+
+		t.rq.source = &s.base;
+		CHECK(ask(&t) == 0 && t.answer.status == 507);
+		CHECK_STR(t.answer.body, "full");
+		/* the large one was asked about first */
+		CHECK(i == 1 || s.at == 0);
+	}
+	end(&t);
+}
+
 static void a_source_that_ends_early_is_a_conflict(void)
 {
 	static const struct reply script[] = { { .text = OK("", "0") },
@@ -270,6 +295,7 @@ int main(void)
 	http_test_environment();
 	RUN(a_source_is_sent_byte_by_byte);
 	RUN(a_source_is_sent_again_from_where_it_began);
+	RUN(a_refusal_may_come_before_all_is_sent);
 	RUN(a_source_that_ends_early_is_a_conflict);
 	RUN(what_a_sink_and_a_head_say_wins);
 	RUN(an_answer_that_ends_early_is_an_error);
