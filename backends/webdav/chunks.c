@@ -420,15 +420,11 @@ static int put_together(void *arg, struct op *op, bool over, const char *etag)
 	webdav_header(&h, "OC-Total-Length",
 		      arena_printf(&op->arena, "%" PRId64, u->src->size));
 	for (int n = 0; n < 2; n++) {
-		const char *slash = strrchr(u->path, '/');
-
 		if (webdav_ask_url(u->w, op, &rq, &u->answer) == 0)
 			return 0;
-		if (n > 0 || op->err.kind != ERR_NO_DIR || !slash ||
-		    webdav_mkdir(&u->w->base, op,
-				 arena_printf(&op->arena, "%.*s",
-					      (int)(slash - u->path),
-					      u->path)) < 0)
+		if (n > 0 || op->err.kind != ERR_NO_DIR ||
+		    webdav_mkdir(&u->w->base, op, webdav_parent(op, u->path)) <
+			    0)
 			break;
 	}
 	if (op->err.code == 412 && !over)

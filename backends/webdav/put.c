@@ -10,10 +10,9 @@
 #include <string.h>
 
 #include "backends/webdav/write.h"
-#include "lib/date.h"
 #include "lib/log.h"
 
-enum { SMALL_MAX = 8 * 1024 * 1024 };
+enum { SMALL_MAX = 8 * 1024 * 1024, SETTLE_MS = 400 };
 
 /* One put(). */
 struct job {
@@ -23,156 +22,6 @@ struct job {
 	const struct put_opt *opt;
 	struct webdav_facts facts;
 };
-
-void webdav_header(struct webdav_headers *h, const char *name,
-		   const char *value)
-{
-	if (h->n == HEADERS_MAX)
-		BUG("too many headers: %s", name);
-	h->at[h->n++] = (struct http_header){ name, value };
-}
-
-const char *webdav_checksum(struct op *op, const struct digests *d)
-{
-	static const struct {
-		enum hash_type type;
-		const char *name;
-	} table[] = {
-		{ HASH_SHA1, "SHA1" },
-		{ HASH_MD5, "MD5" },
-		{ HASH_SHA256, "SHA256" },
-	};
-	struct buf b = BUF_INIT;
-	const char *text = NULL;
-
-	for (size_t i = 0; i < ARRAY_LEN(table) && b.len == 0; i++) {
-		if (!(d->have & 1u << table[i].type))
-			continue;
-		buf_addf(&b, "%s:", table[i].name);
-		digest_hex(&b, d, table[i].type);
-	}
-	if (b.len)
-		text = arena_strdup(&op->arena, b.data);
-	buf_free(&b);
-	return text;
-}
-
-static const char *http_date(struct op *op, int64_t ns)
-{
-	struct buf b = BUF_INIT;
-	const char *text;
-
-	date_http(&b, ns);
-	text = arena_strdup(&op->arena, b.data);
-	buf_free(&b);
-	return text;
-}
-
-void webdav_content_headers(struct webdav *w, struct op *op,
-			    const struct webdav_facts *f,
-			    const struct put_opt *opt, struct webdav_headers *h)
-{
-	bool in_header =
-		f->time == WEBDAV_TIME_HEADER || f->time == WEBDAV_TIME_DATE;
-	int64_t sec = webdav_seconds(opt->mtime), first = webdav_earliest(w, f);
-	const char *sum = NULL;
-
-	if (sec < first)
-		sec = first;
-
-	webdav_header(h, "Content-Type",
-		      opt->mime ? opt->mime : "application/octet-stream");
-	if (in_header && opt->mtime != MTIME_UNKNOWN)
-		webdav_header(h, "X-OC-Mtime",
-			      arena_printf(&op->arena, "%" PRId64, sec));
-	if (f->time == WEBDAV_TIME_DATE && opt->mtime != MTIME_UNKNOWN)
-		webdav_header(h, "Date", http_date(op, ns_of(sec, 0)));
-	if (w->service->nextcloud)
-		sum = webdav_checksum(op, &opt->hash);
-	if (sum)
-		webdav_header(h, "OC-Checksum", sum);
-}
-
-void tidy_begin(struct tidy *t)
-{
-	cancel_init(&t->never);
-	t->op = op_begin(&t->never);
-}
-
-void tidy_end(struct tidy *t)
-{
-	op_end(&t->op);
-	cancel_free(&t->never);
-}
-
-/* What a DELETE did is not asked: what is left is found by strays() later. */
-static void discard(struct webdav *w, const char *path, const char *etag)
-{
-	const struct http_header headers[] = {
-		{ etag ? "If-Match" : NULL, etag },
-		{ NULL, NULL },
-	};
-	struct http_request rq = { .method = "DELETE", .headers = headers };
-	struct tidy t;
-
-	tidy_begin(&t);
-	if (webdav_ask(w, &t.op, path, false, &rq, NULL) < 0)
-		log_debug(path, "delete: %s", t.op.err.msg);
-	tidy_end(&t);
-}
-
-void webdav_discard(struct webdav *w, const char *path)
-{
-	discard(w, path, NULL);
-}
-
-void webdav_fill(struct op *op, const struct webdav_facts *f, const char *path,
-		 int64_t size, int64_t mtime, const char *etag,
-		 struct entry *out)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!out)
-		return;
-	*out = (struct entry){
-		.kind = ENTRY_FILE,
-		.name = arena_strdup(&op->arena, slash ? slash + 1 : path),
-		.size = size,
-		.mtime = webdav_kept_mtime(f, mtime),
-		.tag = etag && f->stable_etag ? arena_strdup(&op->arena, etag)
-					      : NULL,
-	};
-}
-
-static const char *parent_of(struct op *op, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!slash)
-		return "";
-	return arena_printf(&op->arena, "%.*s", (int)(slash - path), path);
-}
-
-/* nginx says 500, rclone says 404, the others 409 as they should. */
-int webdav_missing_parent(struct webdav *w, struct op *op, const char *path)
-{
-	const char *parent = parent_of(op, path);
-	struct err why = op->err;
-	struct multistatus_item now;
-
-	if (why.kind == ERR_SERVER && why.code == 500) {
-		if (webdav_look(w, op, parent, &now) == 0 ||
-		    (op->err.kind != ERR_NOT_FOUND &&
-		     op->err.kind != ERR_NO_DIR)) {
-			op->err = why;
-			return 0;
-		}
-	} else if (why.kind != ERR_NO_DIR && why.kind != ERR_NOT_FOUND) {
-		return 0;
-	}
-	err_clear(&op->err);
-	return webdav_mkdir(&w->base, op, parent) < 0 ? -1 : 1;
-}
 
 /* One PUT of the whole source to `to`, under a condition if there is one. */
 static int send_once(struct job *j, struct op *op, const char *to,
@@ -198,7 +47,7 @@ static int send_once(struct job *j, struct op *op, const char *to,
 static int send(struct job *j, struct op *op, const char *to,
 		const char *condition, const char *value, struct http_answer *a)
 {
-	const char *parent = parent_of(op, to);
+	const char *parent = webdav_parent(op, to);
 
 	/* It cannot be read twice: so the folder has to be there before. */
 	if (!j->src->seek && webdav_mkdir(&j->w->base, op, parent) < 0)
@@ -313,6 +162,23 @@ static bool begins_so(struct job *j, struct op *op)
 	       webdav_get(&j->w->base, op, j->path, &whole, &c.base) == 0;
 }
 
+/* A piece of ours may stand at j->path: remove it. -1: no more can be done. */
+static int remove_piece(struct job *j, struct op *op, bool lost, bool *whole)
+{
+	struct multistatus_item now;
+
+	if (webdav_look(j->w, op, j->path, &now) < 0)
+		return op->err.code == 404 ? 0 : -1;
+	*whole = lost && !now.dir && is_whole(j, &now);
+	if (*whole || now.dir || now.size < 0 || now.size >= j->src->size)
+		return -1;
+	if (!j->facts.if_none_match && !begins_so(j, op))
+		return -1;
+	webdav_discard_only(j->w, j->path,
+			    j->facts.stable_etag && *now.tag ? now.tag : NULL);
+	return 0;
+}
+
 /*
  * A PUT to the final name, where nothing had been, has broken off: nothing, the
  * whole, or a piece of it may stand there.  True if it is the whole, which it
@@ -322,19 +188,15 @@ static bool begins_so(struct job *j, struct op *op)
  */
 static bool survived(struct job *j, bool lost)
 {
-	struct multistatus_item now;
 	struct tidy t;
 	bool whole = false;
 
 	tidy_begin(&t);
-	if (webdav_look(j->w, &t.op, j->path, &now) == 0 && !now.dir) {
-		whole = lost && is_whole(j, &now);
-		if (!whole && now.size >= 0 && now.size < j->src->size &&
-		    (j->facts.if_none_match || begins_so(j, &t.op)))
-			discard(j->w, j->path,
-				j->facts.stable_etag && *now.tag ? now.tag
-								 : NULL);
-	}
+	/* Twice: the server may learn of the end later than we look. */
+	if (remove_piece(j, &t.op, lost, &whole) == 0 &&
+	    op_sleep(&t.op, SETTLE_MS) == 0 &&
+	    remove_piece(j, &t.op, lost, &whole) < 0)
+		log_debug(j->path, "what has broken off stays");
 	tidy_end(&t);
 	return whole;
 }
@@ -623,7 +485,7 @@ static int name_obstacle(struct job *j, struct op *op)
 		return -1;
 	while ((rc = webdav_look(j->w, op, path, &now)) < 0 && *path &&
 	       op->err.code >= 400)
-		path = parent_of(op, path);
+		path = webdav_parent(op, path);
 	op->err = why;
 	if (rc < 0)
 		return -1;

@@ -6,12 +6,16 @@
 #include "lib/clock.h"
 
 /*
- * Between the files that write: probe.c, put.c, mtime.c, chunks.c, strays.c.
+ * Between the files that write: probe.c, put.c, mtime.c, chunks.c, strays.c;
+ * write.c has what they have in common.
  */
 
 /* As PROPFIND tells it now, its texts in the op's arena. ERR_NOT_FOUND. */
 int webdav_look(struct webdav *w, struct op *op, const char *path,
 		struct multistatus_item *out) MUST_CHECK;
+
+/* The folder that `path` is in, in the op's arena; "" for the root. */
+const char *webdav_parent(struct op *op, const char *path);
 
 /* The time in getlastmodified: RFC 9110's forms, and RFC 3339. */
 bool webdav_modified(const char *text, int64_t *ns);
@@ -98,8 +102,12 @@ void tidy_end(struct tidy *t);
 int webdav_missing_parent(struct webdav *w, struct op *op,
 			  const char *path) MUST_CHECK;
 
-/* DELETE, and whether it went well does not matter. */
+/*
+ * DELETE, if it has that ETag still (NULL: whatever it has); whether it went
+ * well does not matter.
+ */
 void webdav_discard(struct webdav *w, const char *path);
+void webdav_discard_only(struct webdav *w, const char *path, const char *etag);
 
 /* probe.c, for its test: the facts as a note, and back if not too old. */
 void facts_text(struct buf *b, const struct webdav_facts *f, int64_t now);
