@@ -31,9 +31,9 @@ void jotta_decode(struct buf *b, const char *raw);
 
 /* One login, shared by all its roots and threads. */
 struct jotta_account {
-	struct http *http;                 /* the API and JFS, with the token */
-	struct http *plain;                /* for tokens, without */
-	struct oauth *oauth;               /* NULL until opened */
+	struct http *http;   /* the API and JFS, with the token */
+	struct http *plain;  /* for tokens, without */
+	struct oauth *oauth; /* NULL until opened */
 
 	/*
 	 * Each ends in '/'; by default https://api.jottacloud.com/, to which
@@ -41,7 +41,6 @@ struct jotta_account {
 	 * https://jfs.jottacloud.com/jfs/ and https://www.jottacloud.com/.
 	 */
 	char *api_url, *jfs_url, *www_url;
-
 
 	pthread_mutex_t lock; /* guards what follows */
 	char *username;       /* the first part of JFS paths; asked once */

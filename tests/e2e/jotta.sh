@@ -1,6 +1,7 @@
 #!/bin/bash
 # Jottacloud, against a service on this machine: signing in, uploads and what
 # breaks them, older contents, the trash, links, and a full or locked account.
+# shellcheck disable=SC2016 # what sh -c is to expand
 # shellcheck source=tests/lib/e2e.sh
 . "$(dirname "$0")/../lib/e2e.sh"
 need curl
