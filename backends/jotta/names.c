@@ -132,8 +132,10 @@ static int hex_digit(char c)
 static char quoted_byte(const char *s)
 {
 	int high = hex_digit(s[0]), low = high < 0 ? -1 : hex_digit(s[1]);
-	char c = low < 0 ? '\0' : (char)(high << 4 | low);
+	char c = '\0';
 
+	if (low >= 0)
+		c = (char)(high << 4 | low);
 	return c == '/' ? '\0' : c;
 }
 

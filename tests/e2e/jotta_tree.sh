@@ -1,0 +1,246 @@
+#!/bin/bash
+# Jottacloud, against a service on this machine: listings, names of all kinds,
+# copies and moves onto what was deleted, and downloads that break.
+# shellcheck source=tests/lib/e2e.sh
+. "$(dirname "$0")/../lib/e2e.sh"
+need curl
+
+JD=$SHM/jotta
+mkdir -m 700 "$JD"
+SERVER=$ROOT/tests/servers/jotta
+trap '"$SERVER" stop "$JD/sim"; e2e_clean' EXIT
+"$SERVER" start "$JD/sim" >"$JD/vars" || {
+	not_ok "the simulator starts" "$JD/vars"
+	e2e_end
+}
+URL=$(sed -n 's/^url=//p' "$JD/vars")
+export FERRY_CONFIG=$JD/sim/ferry.conf
+
+control() { curl -sS --max-time 20 -d "$1" "$URL/__control"; }
+counter() {
+	control '{"op": "status"}' | /usr/bin/python3 -c '
+import json, sys
+print(json.load(sys.stdin)["counters"].get(sys.argv[1], 0))' "$1"
+}
+reset() { control '{"op": "reset_counters"}' >/dev/null; }
+fault() { control "{\"op\": \"fault\", $1}" >/dev/null; }
+clear_faults() { control '{"op": "clear"}' >/dev/null; }
+hostile() { control "{\"op\": \"hostile\", \"text\": \"h\", $1}" >/dev/null; }
+put() {
+	control "{\"op\": \"put\", \"path\": \"/Jotta/Archive/$1\",
+		\"text\": \"$2\", \"modified\": 1500000000 ${3:-}}" >/dev/null
+}
+
+# lists NAME WANTED ARGUMENT...: what ferry prints, with " " for newlines.
+lists() {
+	local name=$1 want=$2
+	shift 2
+	ferry "$@"
+	is "$name" "$(tr '\n' ' ' <"$OUT" | sed 's/ $//')" "$want"
+}
+
+listings() {
+	put l/a 1 && put l/d/e/b 2 && put l/d/gone 3 ', "deleted": true'
+	put l/old/c 4 ', "deleted": true'
+	control '{"op": "mkdir", "path": "/Jotta/Archive/l/empty"}' >/dev/null
+	control '{"op": "incomplete", "path": "/Jotta/Archive/l/half"}' \
+		>/dev/null
+	ferry purge jotta:l/old
+	lists "a folder shows what lives and is whole" "a d/ empty/" lsf jotta:l
+	lists "so does a tree" "a d/ d/e/ d/e/b empty/" lsf -R jotta:l
+	reset
+	ferry lsf -R jotta:l
+	is "which is one request" "$(counter liststream)" 1
+	exits 4 "a folder in the trash is none" lsf jotta:l/old
+	exits 4 "nor is it a tree" lsf -R jotta:l/old
+	exits 4 "what is in it is not there" cat jotta:l/old/c
+	exits 4 "a file in the trash is none" cat jotta:l/d/gone
+	exits 4 "an upload under way is no file" cat jotta:l/half
+	fault '"kind": "liststream", "truncate": 300, "clean": true'
+	lists "a stream that is cut is asked for again" \
+		"a d/ d/e/ d/e/b empty/" lsf -R jotta:l
+	fault '"kind": "liststream", "truncate": 300'
+	lists "also one that breaks off" \
+		"a d/ d/e/ d/e/b empty/" lsf -R jotta:l
+	fault '"kind": "liststream", "stats": [0, 1], "count": -1'
+	lists "one that never comes whole is done without" \
+		"a d/ d/e/ d/e/b empty/" lsf -R jotta:l
+	clear_faults
+	mkdir "$SHM/kept"
+	ferry copy jotta:l "$SHM/kept"
+	fault '"kind": ["info", "liststream"], "truncate": 250, "clean": true,
+		"count": -1'
+	exits 1 "a listing that is cut is an error" sync jotta:l "$SHM/kept"
+	check "and nothing is deleted for it" [ -e "$SHM/kept/d/e/b" ]
+	clear_faults
+}
+
+odd_names() {
+	hostile '"path": "/Jotta/Archive/odd", "files": ["a:b", "a：b", "‛41",
+		"..", "x/y", null, " lead", "q*", "plain"],
+		"folders": ["d:e"]'
+	hostile '"path": "/Jotta/Archive/odd", "folders": ["n|m"]'
+	lists "names that none can have are left out" \
+		" lead A a:b d:e/ n|m/ plain q*" lsf jotta:odd
+	says "which is said" '"x/y"'
+	says "and which other name is taken" "another is shown"
+	lists "a tree shows the same" \
+		" lead A a:b d:e/ n|m/ plain q*" lsf -R jotta:odd
+	exits 0 "what is listed can be copied" copy jotta:odd "$SHM/odd"
+	check "with its content" grep -q h "$SHM/odd/ lead" "$SHM/odd/q*" \
+		"$SHM/odd/A"
+	lists "it can be named" h cat "jotta:odd/q*"
+	exits 0 "and deleted" deletefile "jotta:odd/q*"
+	lists "alone" " lead A a:b d:e/ n|m/ plain" lsf jotta:odd
+	mkdir -p "$SHM/names/a:b/ c "
+	echo 1 >"$SHM/names/a:b/ c /100%?"
+	echo 2 >"$SHM/names/"$'\xff\x01\e[2J'
+	echo 3 >"$SHM/names/：‛FF％"
+	exits 0 "any name can be uploaded" copy "$SHM/names" jotta:names
+	exits 0 "and comes back" copy jotta:names "$SHM/names2"
+	check "as it was" diff -r "$SHM/names" "$SHM/names2"
+	exits 0 "and is known again" sync "$SHM/names" jotta:names
+	says "without a change" "3 unchanged"
+}
+
+trashed_targets() {
+	put t/src/f 1 && put t/src/g 2 && put t/src/d/h 3
+	put t/dst/f old ', "deleted": true'
+	exits 0 "a copy onto what was deleted" copyto jotta:t/src/f jotta:t/dst/f
+	lists "is alive" 1 cat jotta:t/dst/f
+	put t/dst/g old ', "deleted": true'
+	exits 0 "a move onto what was deleted" moveto jotta:t/src/g jotta:t/dst/g
+	lists "is alive, too" 2 cat jotta:t/dst/g
+	lists "and leaves nothing behind" "d/ f" lsf jotta:t/src
+	put t/dst/d/old 4 && put t/src/d/e/i 5
+	ferry purge jotta:t/dst/d
+	exits 0 "folders onto those that were deleted" \
+		move --delete-empty-src-dirs jotta:t/src jotta:t/dst
+	lists "are there with all that they had" "d/ d/e/ d/e/i d/h f g" \
+		lsf -R jotta:t/dst
+	lists "and nowhere else" "" lsf -R jotta:t/src
+	ferry lsjson -R jotta:t/dst
+	is "with their times" "$(grep -c '2017-07-14' "$OUT")" 4
+}
+
+# whole NAME FROM TO: the folders in one are moved to the other.
+whole() { exits 0 "$1" move --delete-empty-src-dirs "jotta:$2" "jotta:$3"; }
+
+moved_all_the_same() {
+	put m/a/d/f 1
+	control '{"op": "mkdir", "path": "/Jotta/Archive/m/b"}' >/dev/null
+	control '{"op": "mkdir", "path": "/Jotta/Archive/m/c"}' >/dev/null
+	fault '"kind": "mvdir", "error_after": 500'
+	reset
+	whole "an error of a service that has moved a folder" m/a m/b
+	lists "is none" "d/ d/f" lsf -R jotta:m/b
+	is "which was moved whole" "$(counter mvdir) $(counter mv)" "1 0"
+	fault '"kind": "mvdir", "lost": true'
+	whole "nor is an answer that is lost" m/b m/c
+	lists "since it is looked at" "d/ d/f" lsf -R jotta:m/c
+	clear_faults
+	ferry moveto jotta:m/c/d/f jotta:m/c/f
+	fault '"kind": "mv", "error_after": 500'
+	exits 0 "the same holds for a file" moveto jotta:m/c/f jotta:m/c/g
+	lists "which is moved" "d/ g" lsf jotta:m/c
+	fault '"kind": "cp", "lost": true'
+	exits 0 "and for a copy" copyto jotta:m/c/g jotta:m/h
+	lists "which is made" "h" lsf --files-only jotta:m
+	clear_faults
+}
+
+downloads() {
+	head -c 3000000 /dev/urandom >"$SHM/big"
+	echo small >"$SHM/small"
+	ferry copy "$SHM/big" jotta:get
+	ferry copy "$SHM/small" jotta:get
+	mkdir "$SHM/got"
+	fault '"kind": "bin", "path": "big", "cut": 1000000'
+	reset
+	exits 0 "a download that is cut goes on" copy jotta:get "$SHM/got"
+	check "and is whole" cmp "$SHM/big" "$SHM/got/big"
+	check "without beginning anew" \
+		[ "$(counter content_bytes_sent)" -lt 5500000 ]
+	rm "$SHM/got/"*
+	fault '"kind": "bin", "corrupt": 3, "count": -1'
+	exits 3 "one that arrives wrong is an error" copy jotta:get "$SHM/got"
+	says "which is named" "MD5"
+	is "and leaves nothing" "$(ls -A "$SHM/got")" ""
+	clear_faults
+	lists "a part can be read" al cat jotta:get/small --offset 2 --count 2
+	reset
+	ferry copy jotta:get/small "$SHM/got"
+	is "a small file is one request" "$(counter bin)" 1
+}
+
+deleting() {
+	put del/a 1 && put del/d/b 2 && put del/e/c 3
+	exits 0 "a file is deleted" deletefile jotta:del/a
+	exits 0 "a folder, too" purge jotta:del/d
+	ferry trash list jotta:del
+	is "into the trash" "$(wc -l <"$OUT")" 2
+	put del/a 1
+	exits 0 "or for good" --hard-delete deletefile jotta:del/a
+	exits 0 "as a folder" --hard-delete purge jotta:del/e
+	ferry trash list jotta:del
+	is "past the trash" "$(grep -c '[ /][ace]/*$' "$OUT")" 0
+	exits 4 "what is not there is not deleted" deletefile jotta:del/a
+	put del/f/g 1
+	exits 1 "a folder is not empty" rmdir jotta:del/f
+	exits 0 "but for what is in the trash" deletefile jotta:del/f/g
+	exits 0 "it is" --hard-delete rmdir jotta:del/f
+	ferry trash list jotta:del/f
+	says "whose content is still in the trash" g
+}
+
+refusals() {
+	control '{"op": "set", "quota": 10}' >/dev/null
+	exits 1 "a full account is an error" copyto jotta:get/big jotta:full/big
+	says "which is named" "quota"
+	control '{"op": "set", "quota": -1, "write_locked": true}' >/dev/null
+	exits 1 "so is a locked one" mkdir jotta:new
+	says "which is named, too" "locked for writing"
+	control '{"op": "set", "write_locked": false}' >/dev/null
+	fault '"kind": "info", "status": 509, "retry_after": 0, "count": 2'
+	exits 0 "a throttled plan is waited for" lsf jotta:get
+	fault '"kind": "info", "status": 509, "count": -1'
+	reset
+	exits 1 "but not for ever" lsf jotta:get
+	says "and it is said" "bandwidth"
+	clear_faults
+}
+
+configuration() {
+	local rclone=Slash,LtGt,DoubleQuote,Colon,Question,Asterisk,Pipe
+	rclone=$rclone,Del,Ctl,InvalidUtf8,Dot
+	lists "rclone's encoding is the one used" "$(basename "$SHM/small")" \
+		lsf "jotta,encoding='$rclone':get" --include small
+	exits 1 "no other is" lsf "jotta,encoding='Slash':get"
+	exits 1 "what is in the trash is not listed" \
+		lsf jotta,trashed_only=true:get
+	says "but elsewhere" "ferry trash"
+	exits 2 "an old login is refused" lsf jotta,configVersion=0:
+	says "with its remedy" "config reconnect"
+	exits 2 "a token cannot be given on the spot" lsf :jottacloud,token=x:
+	exits 2 "nor be another one" lsf jotta,token=x:
+	is "nor is it shown" "$(grep -c access_token "$ERR")" 0
+	exits 4 "a mountpoint that is missing is no folder" \
+		lsf jotta,device=PC,mountpoint=C:
+	exits 0 "on a backup device it is made" \
+		copy "$SHM/small" jotta,device=PC,mountpoint=C:a/b
+	lists "with what is put there" "a/ a/b/ a/b/small" \
+		lsf -R jotta,device=PC,mountpoint=C:
+	exits 4 "on Jotta it is not" mkdir jotta,mountpoint=Other:a
+	says "which is said" "none can be made"
+	exits 2 "a device is one name" lsf "jotta,device=a/b:"
+}
+
+listings
+odd_names
+trashed_targets
+moved_all_the_same
+downloads
+deleting
+refusals
+configuration
+e2e_end
