@@ -190,7 +190,7 @@ static int choose(struct dialog *base, struct op *op, const char *key,
 		  size_t *chosen)
 {
 	struct cmd_dialog *d = container_of(base, struct cmd_dialog, base);
-	const char *line, *answer;
+	const char *line, *answer = "";
 
 	if (n == 0 || *chosen >= n)
 		BUG("a question without an answer: %s", question);

@@ -49,7 +49,7 @@ static void wipe_text(char *s)
 
 static char *copy_or_null(const char *s)
 {
-	return s ? xstrdup(s) : NULL;
+	return s && *s ? xstrdup(s) : NULL;
 }
 
 struct store {

@@ -172,7 +172,7 @@ int oauth_ask_surely(const struct oauth_endpoint *at, struct op *op,
 		  at->client_secret },
 		{ NULL, NULL }
 	};
-	struct oauth_token found;
+	struct oauth_token found = { 0 };
 	struct watch w;
 	struct op own;
 	int rc;
