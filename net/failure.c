@@ -62,6 +62,20 @@ static const char *connect_reason(struct exchange *x, CURLcode code)
 			    strerror_r((int)os, text, sizeof(text)));
 }
 
+/* libcurl names whom it tried to reach. */
+static bool is_proxy(const struct exchange *x)
+{
+	static const char front[] = "Failed to connect to ";
+	char host[300];
+	int n = snprintf(host, sizeof(host), "%s port %u ", x->url->host,
+			 x->url->port);
+
+	return strncmp(x->handle->error, front, sizeof(front) - 1) == 0 &&
+	       n > 0 && (size_t)n < sizeof(host) &&
+	       strncmp(x->handle->error + sizeof(front) - 1, host, (size_t)n) !=
+		       0;
+}
+
 static int bad_certificate(struct exchange *x)
 {
 	const char *why = reason(x->handle, CURLE_PEER_FAILED_VERIFICATION);
@@ -84,8 +98,10 @@ int exchange_fail(struct exchange *x, CURLcode code)
 		return err_set(e, ERR_NETWORK, "cannot find the host %s", host);
 	case CURLE_COULDNT_CONNECT:
 		return err_set(e, ERR_NETWORK,
-			       "cannot connect to %s port %u: %s", host,
-			       x->url->port, connect_reason(x, code));
+			       "cannot connect to %s port %u%s: %s", host,
+			       x->url->port,
+			       is_proxy(x) ? " through the proxy" : "",
+			       connect_reason(x, code));
 	case CURLE_OPERATION_TIMEDOUT:
 		return err_set(e, ERR_TIMEOUT,
 			       "cannot connect to %s port %u: no answer in "
