@@ -217,9 +217,15 @@ static int put_small(struct job *j, struct op *op, struct entry *out)
 {
 	int64_t mtime = MTIME_UNKNOWN;
 	const char *etag = NULL;
+	struct webdav_claim claim;
 	struct http_answer a;
+	int rc;
 
-	if (send(j, op, j->path, "If-None-Match", "*", &a) == 0) {
+	if (webdav_claim(j->w, op, j->path, &claim) < 0)
+		return -1;
+	rc = send(j, op, j->path, "If-None-Match", "*", &a);
+	webdav_release(j->w, &claim);
+	if (rc == 0) {
 		etag = etag_of(j, &a);
 		mtime = settle_time(j, op, j->path, &a, etag);
 	} else if (settle_failure(j, op, &a) < 0) {

@@ -37,33 +37,57 @@ static int send(struct webdav *w, struct op *op, const char *method,
 	return -1;
 }
 
-/* FNV-1a (Fowler, Noll, Vo), for want of anything better than even. */
-static pthread_mutex_t *stripe(struct webdav *w, struct op *op,
-			       const char *path)
+static bool try_claim(struct webdav_service *s, struct webdav_claim *c)
 {
-	const char *p = webdav_full_path(w, op, path);
-	uint32_t h = UINT32_C(2166136261);
+	struct webdav_claim *at;
 
-	for (; *p; p++)
-		h = (h ^ (unsigned char)*p) * UINT32_C(16777619);
-	return &w->service->creating[h % WEBDAV_STRIPES];
+	pthread_mutex_lock(&s->lock);
+	for (at = s->claims; at && strcmp(at->path, c->path) != 0;)
+		at = at->next;
+	if (!at) {
+		c->next = s->claims;
+		s->claims = c;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return !at;
 }
 
-/* That of this process's threads only one at a time creates a path. */
+int webdav_claim(struct webdav *w, struct op *op, const char *path,
+		 struct webdav_claim *c)
+{
+	enum { WAIT_MS = 5 };
+
+	c->path = webdav_full_path(w, op, path);
+	while (!try_claim(w->service, c))
+		if (op_sleep(op, WAIT_MS) < 0)
+			return -1;
+	return 0;
+}
+
+void webdav_release(struct webdav *w, struct webdav_claim *c)
+{
+	struct webdav_claim **at;
+
+	pthread_mutex_lock(&w->service->lock);
+	for (at = &w->service->claims; *at != c;)
+		at = &(*at)->next;
+	*at = c->next;
+	pthread_mutex_unlock(&w->service->lock);
+}
+
 static int transfer_once(struct webdav *w, struct op *op, const char *method,
 			 struct webdav *from, const char *src, const char *dst,
 			 bool dir, bool overwrite, const char *if_match)
 {
-	enum { WAIT_MS = 5 };
-	pthread_mutex_t *lock = overwrite ? NULL : stripe(w, op, dst);
+	struct webdav_claim claim;
 	int rc;
 
-	while (lock && pthread_mutex_trylock(lock) != 0)
-		if (op_sleep(op, WAIT_MS) < 0)
-			return -1;
-	rc = send(w, op, method, from, src, dst, dir, overwrite, if_match);
-	if (lock)
-		pthread_mutex_unlock(lock);
+	if (overwrite)
+		return send(w, op, method, from, src, dst, dir, true, if_match);
+	if (webdav_claim(w, op, dst, &claim) < 0)
+		return -1;
+	rc = send(w, op, method, from, src, dst, dir, false, if_match);
+	webdav_release(w, &claim);
 	return rc;
 }
 

@@ -304,8 +304,6 @@ static void *service_new(void)
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->token_lock, NULL);
 	pthread_cond_init(&s->settled, NULL);
-	for (size_t i = 0; i < WEBDAV_STRIPES; i++)
-		pthread_mutex_init(&s->creating[i], NULL);
 	return s;
 }
 
@@ -324,8 +322,6 @@ static void service_free(void *service)
 	free_secret(s->bearer);
 	free_secret(s->token);
 	arena_free(&s->arena);
-	for (size_t i = 0; i < WEBDAV_STRIPES; i++)
-		pthread_mutex_destroy(&s->creating[i]);
 	pthread_cond_destroy(&s->settled);
 	pthread_mutex_destroy(&s->token_lock);
 	pthread_mutex_destroy(&s->lock);

@@ -61,8 +61,6 @@ struct webdav_facts {
 	enum webdav_time time;
 };
 
-enum { WEBDAV_STRIPES = 512 };
-
 /* One server and account, shared by all its roots and threads. */
 struct webdav_service {
 	struct arena arena; /* url, key, bearer_command */
@@ -77,18 +75,13 @@ struct webdav_service {
 	pthread_mutex_t token_lock; /* guards token; while the command runs */
 	char *token;                /* what it printed, "Bearer ..." */
 
-	/*
-	 * By the path's hash, while a MOVE or COPY creates it: several servers
-	 * look whether something is there, and then replace it all the same.
-	 */
-	pthread_mutex_t creating[WEBDAV_STRIPES];
-
 	pthread_mutex_t lock;   /* guards what follows */
 	pthread_cond_t settled; /* a probe is over */
 	bool probing;
 	bool probed;
 	bool recalled; /* the memory was asked for the facts */
 	struct webdav_facts facts;
+	struct webdav_claim *claims;
 	bool said_no_move; /* the user has been told */
 	bool no_chunks;    /* it was asked for a place for uploads in vain */
 	bool bare_gets;    /* answers to GET may lack the ETag */
@@ -222,6 +215,20 @@ void webdav_give_back(struct webdav *w, struct op *op, const char *path,
 int webdav_transfer(struct webdav *w, struct op *op, const char *method,
 		    struct webdav *from, const char *src, const char *dst,
 		    bool dir, bool overwrite, const char *if_match) MUST_CHECK;
+
+/*
+ * While a request may create the file or folder at `path` (though it says that
+ * nothing may be there): several servers look, and then replace all the same.
+ * So of this process's threads only one is at it; the others wait.  What `c`
+ * holds lasts as long as the op's arena.
+ */
+struct webdav_claim {
+	struct webdav_claim *next;
+	const char *path; /* from the service's URL */
+};
+int webdav_claim(struct webdav *w, struct op *op, const char *path,
+		 struct webdav_claim *c) MUST_CHECK;
+void webdav_release(struct webdav *w, struct webdav_claim *c);
 
 /*
  * chunks.c: upload to `path` in parts (Nextcloud's chunked upload v2), the last
