@@ -116,6 +116,9 @@ struct http_request {
 };
 
 /*
+ * Neither a source nor a sink nor `head` may ask the same service: it would
+ * hold one place at the gate and wait for another.
+ *
  * 0 once an answer is there whole, whatever its status; -1 with ERR_NETWORK,
  * ERR_TIMEOUT, what a source, sink or `head` failed with, and so on.
  */
