@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "backends/jotta/change.h"
+#include "lib/fold.h"
 #include "lib/vec.h"
 #include "net/url.h"
 
@@ -43,7 +44,8 @@ bool jotta_is_mountpoint(const struct jotta *j, const char *path)
 
 /* A request about the device, or about the mountpoint on it. */
 static int ask_device(struct jotta *j, struct op *op, const char *method,
-		      const char *mountpoint, const char *query)
+		      const char *mountpoint, const char *query,
+		      struct http_answer *out)
 {
 	struct http_request rq = { .method = method };
 	const char *username;
@@ -63,23 +65,61 @@ static int ask_device(struct jotta *j, struct op *op, const char *method,
 	if (query)
 		buf_addf(&url, "?%s", query);
 	rq.url = url.data;
-	rc = jotta_ask(j, op, &rq, NULL);
+	rc = jotta_ask(j, op, &rq, out);
 	buf_free(&url);
 	return rc;
 }
 
+struct wanted {
+	struct buf name; /* as the service compares it */
+	bool found;
+};
+
+static int compare_name(void *arg, struct op *op, const struct jfs_node *n)
+{
+	struct wanted *w = arg;
+	struct buf name = BUF_INIT;
+
+	(void)op;
+	fold_case(&name, n->name);
+	if (!n->self && strcmp(name.data, w->name.data) == 0)
+		w->found = true;
+	buf_free(&name);
+	return 0;
+}
+
+/* Whether the device has the mountpoint: 1, or 0; or -1. */
+static int find_mountpoint(struct jotta *j, struct op *op)
+{
+	struct wanted w = { .name = BUF_INIT };
+	struct http_answer answer;
+	int rc;
+
+	if (ask_device(j, op, "GET", NULL, NULL, &answer) < 0)
+		return -1;
+	fold_case(&w.name, j->mountpoint);
+	rc = jfs_parse(op, answer.body, answer.body_len, compare_name, &w);
+	buf_free(&w.name);
+	return rc < 0 ? -1 : w.found;
+}
+
 int jotta_make_mountpoint(struct jotta *j, struct op *op)
 {
+	int found = find_mountpoint(j, op);
+
+	if (found == 1)
+		return 0;
+	if (found < 0 && op->err.kind != ERR_NOT_FOUND)
+		return -1;
 	if (strcasecmp(j->device, "Jotta") == 0)
 		return err_set(&op->err, ERR_NO_DIR,
 			       "device \"%s\" has no mountpoint \"%s\", and "
 			       "none can be made there",
 			       j->device, j->mountpoint);
-	if (ask_device(j, op, "GET", NULL, NULL) < 0 &&
-	    (op->err.kind != ERR_NOT_FOUND ||
-	     ask_device(j, op, "POST", NULL, "type=WORKSTATION") < 0))
+	if (found < 0 &&
+	    ask_device(j, op, "POST", NULL, "type=WORKSTATION", NULL) < 0)
 		return err_wrap(&op->err, "making device \"%s\"", j->device);
-	if (ask_device(j, op, "POST", j->mountpoint, NULL) < 0)
+	if (ask_device(j, op, "POST", j->mountpoint, NULL, NULL) < 0)
 		return err_wrap(&op->err, "making mountpoint \"%s\"",
 				j->mountpoint);
 	return 0;

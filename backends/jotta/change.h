@@ -23,7 +23,7 @@ const char *jotta_parent(struct op *op, const char *path);
 bool jotta_is_mountpoint(const struct jotta *j, const char *path);
 
 /*
- * Make the mountpoint that is missing, and its device; ERR_NO_DIR on "Jotta",
+ * Make the mountpoint, and its device, if it is missing; ERR_NO_DIR on "Jotta",
  * where that cannot be done.
  */
 int jotta_make_mountpoint(struct jotta *j, struct op *op) MUST_CHECK;

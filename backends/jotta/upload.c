@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/jotta/change.h"
 #include "lib/clock.h"
 #include "lib/date.h"
 #include "lib/json.h"
@@ -271,13 +272,13 @@ static int in_the_way(struct upload *u, struct op *op)
 		       "a file is where one of its folders should be");
 }
 
-static int allocate(struct upload *u, struct op *op, struct allocated *out)
+static int ask_allocate(struct upload *u, struct op *op,
+			struct http_answer *answer)
 {
 	static const struct http_header headers[] = {
 		{ "Content-Type", "application/json" }, { NULL, NULL }
 	};
 	struct http_request rq = { .method = "POST", .headers = headers };
-	struct http_answer answer;
 	struct buf body = BUF_INIT;
 	int rc;
 
@@ -286,8 +287,22 @@ static int allocate(struct upload *u, struct op *op, struct allocated *out)
 	make_request(u, op, &body);
 	rq.body = body.data;
 	rq.body_len = body.len;
-	rc = jotta_ask(u->j, op, &rq, &answer);
+	rc = jotta_ask(u->j, op, &rq, answer);
 	buf_free(&body);
+	return rc;
+}
+
+/* Folders are made by the way, a backup device's mountpoint is not. */
+static int allocate(struct upload *u, struct op *op, struct allocated *out)
+{
+	struct http_answer answer;
+	int rc = ask_allocate(u, op, &answer);
+
+	if (rc < 0 && op->err.kind == ERR_NOT_FOUND) {
+		if (jotta_make_mountpoint(u->j, op) < 0)
+			return -1;
+		rc = ask_allocate(u, op, &answer);
+	}
 	if (rc == 0)
 		return read_allocated(u, op, &answer, out);
 	return op->err.kind == ERR_EXISTS ? in_the_way(u, op) : -1;
