@@ -58,12 +58,13 @@ static int add_file(struct op *op, const char *path, struct buf *pem)
 	if (file_read(op, path, PEM_MAX, pem) < 0) {
 		if (op->err.kind != ERR_CANCELED)
 			op->err.kind = ERR_INVALID;
-		return err_wrap(&op->err, "--ca-cert \"%s\"", path);
+		return err_wrap(&op->err, "certificate file \"%s\"", path);
 	}
 	if (!strstr(pem->data + before, "-----BEGIN "))
-		return err_set(&op->err, ERR_INVALID,
-			       "--ca-cert \"%s\": no certificate in it (PEM)",
-			       path);
+		return err_set(
+			&op->err, ERR_INVALID,
+			"certificate file \"%s\": no certificate in it (PEM)",
+			path);
 	buf_adds(pem, "\n");
 	return 0;
 }

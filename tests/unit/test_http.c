@@ -336,7 +336,7 @@ static void certificates_that_cannot_be_read_are_named(void)
 	t.settings.ca_cert = "/dev/null";
 	CHECK(ask(&t) == -1 && t.op.err.kind == ERR_INVALID);
 	CHECK_STR(t.op.err.msg,
-		  "--ca-cert \"/dev/null\": no certificate in it (PEM)");
+		  "certificate file \"/dev/null\": no certificate in it (PEM)");
 	end(&t);
 }
 
