@@ -72,6 +72,26 @@ static void opening_end(struct opening *o)
 	free(o->account.username);
 }
 
+/*
+ * A login token is good once: what comes after it is not given up for a busy
+ * moment of the service.
+ */
+static bool again(struct op *op, unsigned n)
+{
+	return err_info(op->err.kind)->retry && n < 4 &&
+	       op_sleep(op, 500u << n) == 0;
+}
+
+static int ask_username(struct opening *o, struct op *op)
+{
+	unsigned n = 0;
+
+	while (jotta_username(&o->jotta, op, &o->username) < 0)
+		if (!again(op, n++))
+			return -1;
+	return 0;
+}
+
 /* Names that a document lists, in its order. */
 struct names {
 	const char *at[NAMES_MAX];
@@ -108,6 +128,7 @@ static int ask_jfs(struct opening *o, struct op *op, const char *method,
 	struct http_request rq = { .method = method };
 	struct http_answer answer;
 	struct buf url = BUF_INIT;
+	unsigned n = 0;
 	int rc;
 
 	buf_adds(&url, o->account.jfs_url);
@@ -122,7 +143,9 @@ static int ask_jfs(struct opening *o, struct op *op, const char *method,
 	}
 	buf_adds(&url, query);
 	rq.url = url.data;
-	rc = jotta_ask(&o->jotta, op, &rq, &answer);
+	while ((rc = jotta_ask(&o->jotta, op, &rq, &answer)) < 0)
+		if (!again(op, n++))
+			break;
 	buf_free(&url);
 	if (rc < 0 || !out)
 		return rc;
@@ -353,8 +376,7 @@ static int set_up(struct opening *o, struct op *op)
 		return -1;
 	o->authorization =
 		arena_printf(&op->arena, "Bearer %s", in.token->access);
-	if (jotta_username(&o->jotta, op, &o->username) < 0 ||
-	    check_owner(o, op) < 0)
+	if (ask_username(o, op) < 0 || check_owner(o, op) < 0)
 		return -1;
 	/* Of a remote in use both were chosen once; none is the default. */
 	if (!o->setup->reconnect &&
