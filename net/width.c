@@ -43,6 +43,8 @@ static void step(struct width *w)
 	w->flat = 0;
 	w->before = w->now;
 	w->now = w->now < WIDTH_MAX / 2 ? w->now * 2 : WIDTH_MAX;
+	/* The first ones of those that are new open connections as well. */
+	w->warm_up = w->now;
 }
 
 static bool is_better(const struct width *w, double requests, double moved)
@@ -82,6 +84,7 @@ static void slow_down(struct width *w, int64_t now, unsigned inside)
 		return;
 	w->under_way = inside;
 	w->now = w->now > 1 ? w->now / 2 : 1;
+	w->warm_up = 0;
 	rest(w, now);
 	begin_round(w, now);
 }
@@ -97,6 +100,11 @@ void width_ended(struct width *w, int64_t now, unsigned inside, bool full,
 		slow_down(w, now, inside);
 	if (old)
 		w->under_way--;
+	if (w->warm_up) {
+		if (--w->warm_up == 0)
+			begin_round(w, now);
+		return;
+	}
 	w->ended++;
 	w->done += how == GATE_DONE;
 	w->failed += how == GATE_FAILED;

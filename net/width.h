@@ -28,6 +28,7 @@ struct width {
 	unsigned full;   /* of them: while no other could have come in */
 	int64_t bytes;
 
+	unsigned warm_up;       /* requests not counted after a step */
 	unsigned before;        /* the step's start; 0: none is being tried */
 	unsigned flat;          /* rounds in which the step brought nothing */
 	double requests, moved; /* a second, in the last round before it */

@@ -16,9 +16,11 @@ struct service {
 	int64_t free_at[256]; /* when each of those places is free again */
 	int64_t ends[256];    /* of the requests inside */
 	unsigned inside;
-	unsigned changes;    /* of the width */
-	int64_t bytes;       /* of each request */
-	unsigned busy_above; /* 503 with more than so many inside; 0: never */
+	unsigned changes;     /* of the width */
+	unsigned connections; /* opened so far */
+	int64_t handshake;    /* what the first request on each takes more */
+	int64_t bytes;        /* of each request */
+	unsigned busy_above;  /* 503 with more than so many inside; 0: never */
 };
 
 static void begin(struct service *s, int64_t delay, unsigned at_once)
@@ -38,6 +40,11 @@ static void send(struct service *s)
 			place = i;
 	start = s->free_at[place] > s->now ? s->free_at[place] : s->now;
 	s->free_at[place] = s->ends[s->inside++] = start + s->delay;
+	if (s->inside > s->connections) {
+		s->connections = s->inside;
+		s->free_at[place] += s->handshake;
+		s->ends[s->inside - 1] += s->handshake;
+	}
 }
 
 /* Always as many requests as may be, until `until` or `most` have ended. */
@@ -79,6 +86,17 @@ static void a_far_service_soon_gets_many_requests_at_once(void)
 	begin(&s, 60 * MS, 200);
 	CHECK(run(&s, 3000 * MS, 1000) == 1000);
 	CHECK(s.now < 2000 * MS);
+}
+
+static void opening_connections_does_not_count_against_it(void)
+{
+	struct service s;
+
+	begin(&s, 60 * MS, 200);
+	s.handshake = 120 * MS;
+	CHECK(run(&s, 10000 * MS, 1000) == 1000);
+	CHECK(s.width.now == WIDTH_MAX);
+	CHECK(s.now < 2500 * MS);
 }
 
 static void a_service_at_its_limit_is_left_in_peace(void)
@@ -124,9 +142,9 @@ static void more_bytes_a_second_count_as_well(void)
 	width_idle(&w, now);
 	/* a request each 10 ms as before, but of twice the size */
 	for (int64_t bytes = 1000; bytes <= 2000; bytes += 1000) {
-		unsigned before = w.now;
+		unsigned before = w.now, warm_up = w.warm_up;
 
-		for (unsigned i = 0; i < before * 2; i++)
+		for (unsigned i = 0; i < before * 2 + warm_up; i++)
 			width_ended(&w, now += 10 * MS, w.now, true, GATE_DONE,
 				    bytes);
 		CHECK(w.now == before * 2);
@@ -286,6 +304,7 @@ static void who_waits_in_vain_can_be_called_off(void)
 int main(void)
 {
 	RUN(a_far_service_soon_gets_many_requests_at_once);
+	RUN(opening_connections_does_not_count_against_it);
 	RUN(a_service_at_its_limit_is_left_in_peace);
 	RUN(what_brings_nothing_is_taken_back);
 	RUN(a_service_that_grows_is_noticed);
