@@ -213,6 +213,19 @@ static int settle_failure(struct job *j, struct op *op,
 	return 0;
 }
 
+/* Before it is sent in vain, or where no condition is heeded. */
+static int look_for_nothing(struct job *j, struct op *op)
+{
+	struct multistatus_item now;
+
+	if (webdav_look(j->w, op, j->path, &now) == 0)
+		return err_set(&op->err, ERR_EXISTS, "something is there");
+	if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
+		return -1;
+	err_clear(&op->err);
+	return 0;
+}
+
 static int put_small(struct job *j, struct op *op, struct entry *out)
 {
 	int64_t mtime = MTIME_UNKNOWN;
@@ -223,6 +236,11 @@ static int put_small(struct job *j, struct op *op, struct entry *out)
 
 	if (webdav_claim(j->w, op, j->path, &claim) < 0)
 		return -1;
+	if (j->opt->mode == PUT_CREATE && !j->facts.if_none_match &&
+	    look_for_nothing(j, op) < 0) {
+		webdav_release(j->w, &claim);
+		return -1;
+	}
 	rc = send(j, op, j->path, "If-None-Match", "*", &a);
 	webdav_release(j->w, &claim);
 	if (rc == 0) {
@@ -409,12 +427,15 @@ static int put_whole(struct job *j, struct op *op, struct entry *out)
 	return put_aside(j, op, out);
 }
 
+static bool goes_small(const struct job *j)
+{
+	return j->src->size <= SMALL_MAX || !j->facts.move_over;
+}
+
 /* Nothing was there a moment ago. */
 static int put_new(struct job *j, struct op *op, struct entry *out)
 {
-	if (j->src->size <= SMALL_MAX || !j->facts.move_over)
-		return put_small(j, op, out);
-	return put_whole(j, op, out);
+	return goes_small(j) ? put_small(j, op, out) : put_whole(j, op, out);
 }
 
 static int put_old(struct job *j, struct op *op, const struct entry *old,
@@ -428,26 +449,16 @@ static int put_old(struct job *j, struct op *op, const struct entry *old,
 	return put_over(j, op, old, out);
 }
 
-/* Before it is sent in vain, or where the condition is not heeded. */
-static int look_for_nothing(struct job *j, struct op *op)
-{
-	struct multistatus_item now;
-
-	if (webdav_look(j->w, op, j->path, &now) == 0)
-		return err_set(&op->err, ERR_EXISTS, "something is there");
-	if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
-		return -1;
-	err_clear(&op->err);
-	return 0;
-}
-
 /* As it was found; whether there is anything in its place is asked first. */
 static int put_found(struct job *j, struct op *op, struct entry *out)
 {
 	struct entry old = { 0 };
 	bool there;
 
-	if (j->opt->mode == PUT_CREATE && look_for_nothing(j, op) < 0)
+	/* put_small() looks by itself, where it must. */
+	if (j->opt->mode == PUT_CREATE &&
+	    (j->facts.if_none_match || !goes_small(j)) &&
+	    look_for_nothing(j, op) < 0)
 		return -1;
 	if (webdav_check_place(j->w, op, j->path, j->opt, &there, &old) < 0)
 		return -1;
