@@ -309,16 +309,18 @@ static const char *text_of(const struct remote_conf *conf, const char *key)
 }
 
 /*
- * rclone's default, in any order; with or without what its versions differ
- * in.
+ * rclone's default, in any order; with or without what its versions differ in,
+ * and what ferry does more.
  */
 static bool is_default_encoding(struct op *op, const char *text)
 {
 	static const char *const names[] = {
-		"Slash",    "LtGt",        "DoubleQuote", "Colon",
-		"Question", "Asterisk",    "Pipe",        "Del",
-		"Ctl",      "InvalidUtf8", "Dot",         "Percent",
+		"Slash",     "LtGt",        "DoubleQuote", "Colon",
+		"Question",  "Asterisk",    "Pipe",        "Del",
+		"Ctl",       "InvalidUtf8", "Dot",         "Percent",
+		"LeftSpace", "RightSpace", /* may be missing */
 	};
+	const unsigned needed = (1u << (ARRAY_LEN(names) - 3)) - 1;
 	char *copy = arena_strdup(&op->arena, text), *save = NULL;
 	unsigned seen = 0;
 
@@ -332,7 +334,7 @@ static bool is_default_encoding(struct op *op, const char *text)
 			return false;
 		seen |= 1u << i;
 	}
-	return (seen | 1u << 11) == (1u << 12) - 1;
+	return (seen & needed) == needed;
 }
 
 static int check_options(const struct remote_conf *conf, struct op *op)

@@ -10,11 +10,16 @@
  * stands in docs/jottacloud.md.
  *
  *	names.c		names as the service can store them, and back
+ *	alias.c		raw paths that do not follow from what is shown
  *	jotta.c		options, opening, the account and its requests
+ *	fail.c		what a refusal stands for
  *	jfs.c		JFS documents, as nodes while they arrive
- *	read.c		list, list_tree, stat, get, quota, userinfo
+ *	liststream.c	the same of a whole subtree
+ *	list.c		list, list_tree
+ *	read.c		stat, get, quota, userinfo
  *	upload.c	put: allocate, resume, verify; touch
- *	change.c	mkdir, rmdir, unlink, purge, copy, move, move_dir
+ *	change.c	mkdir, rmdir, unlink, purge
+ *	move.c		copy, move, move_dir
  *	trash.c		list, restore, empty
  *	share.c		links; versions
  *	setup.c		signing in, choosing device and mountpoint
@@ -23,7 +28,7 @@
 /*
  * names.c: rclone's encoding for Jottacloud of one component (Slash, LtGt,
  * DoubleQuote, Colon, Question, Asterisk, Pipe, Del, Ctl, InvalidUtf8, and '%'
- * as the look-alike; leading and trailing blanks and dots).  decode() takes any
+ * as the look-alike; a blank at either end).  decode() takes any
  * raw name; encode(decode(raw)) need not be `raw`.
  */
 void jotta_encode(struct buf *b, const char *name);

@@ -215,6 +215,8 @@ configuration() {
 	rclone=$rclone,Del,Ctl,InvalidUtf8,Dot
 	lists "rclone's encoding is the one used" "$(basename "$SHM/small")" \
 		lsf "jotta,encoding='$rclone':get" --include small
+	exits 0 "also with what it may have more" \
+		lsf "jotta,encoding='$rclone,Percent,LeftSpace,RightSpace':get"
 	exits 1 "no other is" lsf "jotta,encoding='Slash':get"
 	exits 1 "what is in the trash is not listed" \
 		lsf jotta,trashed_only=true:get
