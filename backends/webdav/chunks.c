@@ -427,10 +427,12 @@ static int put_together(void *arg, struct op *op, bool over, const char *etag)
 			    0)
 			break;
 	}
-	if (op->err.code == 412 && !over)
-		return err_set(&op->err, ERR_EXISTS, "something is there");
-	if (!err_info(op->err.kind)->retry || !was_put_together(u))
+	/* libcurl repeats it on a connection that died: then it is a 404. */
+	if (op->err.kind == ERR_CANCELED || !was_put_together(u)) {
+		if (op->err.code == 412 && !over)
+			err_set(&op->err, ERR_EXISTS, "something is there");
 		return -1;
+	}
 	err_clear(&op->err);
 	u->answer = (struct http_answer){ 0 };
 	return 0;

@@ -313,7 +313,8 @@ static int move_aside(void *arg, struct op *op, bool over, const char *etag)
 	if (webdav_transfer(j->w, op, "MOVE", j->w, aside->path, j->path, false,
 			    over, etag) == 0)
 		return 0;
-	if (!err_info(op->err.kind)->retry || !was_moved(aside))
+	/* libcurl repeats it on a connection that died: then it is a 404. */
+	if (op->err.kind == ERR_CANCELED || !was_moved(aside))
 		return -1;
 	err_clear(&op->err);
 	return 0;
