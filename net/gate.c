@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "net/width.h"
 
 struct gate {
@@ -73,6 +74,8 @@ void gate_leave(struct gate *g, enum gate_end how, int64_t bytes)
 	g->inside--;
 	before = g->width.now;
 	width_ended(&g->width, clock_mono(), g->inside, full, how, bytes);
+	if (g->width.now != before)
+		log_debug(NULL, "requests at once: %u", g->width.now);
 	room = g->width.now > g->inside ? g->width.now - g->inside : 0;
 	if (g->waiting && room > 0) {
 		if (g->width.now > before)

@@ -12,6 +12,8 @@ enum { ROUND_MIN = 8 }; /* requests */
 #define MORE 1.08
 #define LESS 0.92
 
+#define MUCH_MORE 1.4
+
 void width_init(struct width *w, unsigned fixed)
 {
 	*w = (struct width){ .now = fixed ? fixed : WIDTH_FIRST,
@@ -47,9 +49,15 @@ static void step(struct width *w)
 	w->warm_up = w->now;
 }
 
+/*
+ * More of the one, and not less of the other; or so much more that other
+ * requests must have come, small ones after large ones.
+ */
 static bool is_better(const struct width *w, double requests, double moved)
 {
-	return (requests > w->requests * MORE && moved >= w->moved * LESS) ||
+	return requests > w->requests * MUCH_MORE ||
+	       moved > w->moved * MUCH_MORE ||
+	       (requests > w->requests * MORE && moved >= w->moved * LESS) ||
 	       (moved > w->moved * MORE && requests >= w->requests * LESS);
 }
 
