@@ -230,7 +230,7 @@ static int choose_device(struct opening *o, struct op *op, const char **out)
 	}
 	if (ask_jfs(o, op, "GET", NULL, NULL, "", names) < 0)
 		return err_wrap(&op->err, "listing the devices");
-	*out = given;
+	*out = given ? given : "";
 	if (!given &&
 	    choose_name(o, op, "device",
 			"Which device? " BUILT_IN
@@ -299,7 +299,7 @@ static int choose_mountpoint(struct opening *o, struct op *op,
 				device);
 	if (built_in && !(given && is_view(given)))
 		drop_views(names);
-	*out = given;
+	*out = given ? given : "";
 	if (!given &&
 	    choose_name(o, op, "mountpoint", "Which folder of it?", names,
 			"Archive", built_in ? NULL : "a new folder", out) < 0)
