@@ -128,6 +128,7 @@ static void names_beside_are_known_and_differ(void)
 	CHECK(!webdav_is_aside(".ferry-tmp.0123456789abcde"));
 	CHECK(!webdav_is_aside(".ferry-tmp.0123456789abcdef0"));
 	CHECK(!webdav_is_aside(".ferry-tmp.0123456789abcdeF"));
+	CHECK(!webdav_is_aside(".ferry-tmp.0123456789abcdef.part"));
 	op_end(&op);
 	cancel_free(&c);
 }
