@@ -271,7 +271,10 @@ static int hear(struct redirect *r, struct op *op, struct guest *g,
 /* With no place left, the one who has been silent longest leaves. */
 static void welcome(struct redirect *r)
 {
-	int fd = accept4(r->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	int fd = accept4(r->fd, (struct sockaddr *)&from, &len,
+			 SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct guest *g = &r->guests[0];
 
 	if (fd < 0)

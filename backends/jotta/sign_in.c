@@ -124,7 +124,7 @@ static int exchange_token(struct setup *s, struct op *op, struct http *http,
 		{ NULL, NULL }
 	};
 	struct oauth_token *token = arena_alloc(&op->arena, sizeof(*token));
-	struct well_known at;
+	struct well_known at = { 0 };
 
 	if (get_well_known(op, http, login->well_known, &at) < 0)
 		return -1;
@@ -217,9 +217,9 @@ static int sign_in_by_browser(struct setup *s, struct op *op, struct http *http,
 {
 	struct oauth_token *token = arena_alloc(&op->arena, sizeof(*token));
 	int64_t port = conf_int(s->conf, "redirect_port");
-	struct redirect *r;
-	struct well_known at;
-	const char *code;
+	struct redirect *r = NULL;
+	struct well_known at = { 0 };
+	const char *code = NULL;
 	int rc = -1;
 
 	if (get_well_known(op, http, to->well_known, &at) < 0 ||
@@ -319,6 +319,7 @@ int sign_in(struct setup *s, struct op *op, struct http *http,
 	const char *well_known = setup_given(s, "well_known_url");
 	const char *client = setup_given(s, "client_id");
 	struct browser to = { .well_known = NULL };
+	int rc = 0;
 
 	if (setup_given(s, "login_token"))
 		return sign_in_by_token(s, op, http, out);
@@ -327,10 +328,12 @@ int sign_in(struct setup *s, struct op *op, struct http *http,
 				       .client =
 					       client ? client : BROWSER_CLIENT,
 				       .scope = BROWSER_SCOPE };
-	else if (service && find_service(op, service, &to) < 0)
-		return -1;
-	else if (!service && !is_stored_browser(s, op, &to) && !s->reconnect &&
-		 s->dialog->interactive && choose_service(s, op, &to) < 0)
+	else if (service)
+		rc = find_service(op, service, &to);
+	else if (!is_stored_browser(s, op, &to) && !s->reconnect &&
+		 s->dialog->interactive)
+		rc = choose_service(s, op, &to);
+	if (rc < 0)
 		return -1;
 	return to.well_known ? sign_in_by_browser(s, op, http, &to, out)
 			     : sign_in_by_token(s, op, http, out);
