@@ -58,7 +58,7 @@ refused 409 3 "409|folder|conflict"
 refused 403 3 "403|denied|forbidden|not allow"
 refused 500 3 "500|server"
 fresh
-faults n '{"method":"PUT","path":"/t/","status":400,"body":"<?xml version=\"1.0\"?><d:error xmlns:d=\"DAV:\" xmlns:s=\"http://sabredav.org/ns\"><s:exception>E</s:exception><s:message>virus found</s:message></d:error>"}'
+faults n '{"method":"PUT","path":"/t/","status":400,"headers":{"Content-Type":"application/xml; charset=utf-8"},"body":"<?xml version=\"1.0\"?><d:error xmlns:d=\"DAV:\" xmlns:s=\"http://sabredav.org/ns\"><s:exception>E</s:exception><s:message>virus found</s:message></d:error>"}'
 exits 3 "what a Nextcloud says of an error" copy "$SHM/one" "$(at n t)"
 says "is passed on" "virus found"
 old_is_whole "400" nextcloud
@@ -93,10 +93,14 @@ faults a '{"method":"GET|PROPFIND","path":"^/t/","redirect":"'"${URL[a]}"'x/..",
 exits 0 "a redirect within the server" copy "$(at a t)" "$L"
 silent "is followed" same_files "$(files apache)/t" "$L"
 
+either() { cmp "$1" "$2" || cmp "$1" "$3"; }
+
 # A download that breaks off goes on; a file that changed meanwhile does not.
 big() {
 	fresh
 	head -c "$1" /dev/urandom >"$(files "$2")/t/big"
+	# Apache calls the ETag of what is a second old weak.
+	touch -d 2021-02-03 "$(files "$2")/t/big"
 }
 for s in apache nextcloud; do
 	f=${s:0:1}
@@ -131,10 +135,11 @@ for s in apache nextcloud; do
 	# really being another one.
 	big 20M $s
 	faults "$f" '{"method":"GET","path":"big","cut_down":3000000,"count":1}' \
-		'{"method":"GET","path":"big","delay":3,"set_request":{"If-Match":null,"If-Range":null}}'
+		'{"method":"GET","path":"big","wait":2,"set_request":{"If-Match":null,"If-Range":null}}'
 	"$FERRY" copy "$(at "$f" t)" "$L" >"$OUT" 2>"$ERR" &
 	pid=$!
 	sleep 0.8
+	cp "$(files $s)/t/big" "$SHM/first"
 	head -c 20M /dev/urandom >"$SHM/other"
 	cp "$SHM/other" "$(files $s)/t/big.new"
 	mv "$(files $s)/t/big.new" "$(files $s)/t/big"
@@ -142,7 +147,7 @@ for s in apache nextcloud; do
 	status=$?
 	if [ $status = 0 ]; then
 		check "$s: replaced in mid-download: it is whole" \
-			cmp "$L/big" "$SHM/other"
+			either "$L/big" "$SHM/first" "$SHM/other"
 	else
 		check "$s: replaced in mid-download: nothing appears" \
 			test ! -e "$L/big"
@@ -177,7 +182,6 @@ evil() {
 	check "$1: nothing is deleted" test -e "$L/in/keep" -a -e "$L/in/file"
 	is "$1: nothing is written outside" "$(ls "$L")" in
 	fails "$1: nor is it shown" ls "$(at a t)"
-	fails "$1: nor deleted" purge "$(at a t/dir/..)"
 }
 evil ".." "/t/../up"
 evil "an encoded .." "/t/%2e%2e/up"

@@ -7,6 +7,8 @@ declare -A URL=()  # of each server and what stands in front of one
 declare -A KIND=() # what it is, in the end
 helpers=()
 export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
+# The tests write to rclone's folder, too.
+export RCLONE_DIR_CACHE_TIME=1s
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY
 
 webdav_clean() {
@@ -164,7 +166,10 @@ NAMES = ["plain", "sp ace", "per%cent", "%41", "%2F", "%", "hash#tag", "que?ry",
          "pi|pe", "car^et", "back`tick", "trailing ", " leading", "dot.",
          "..dots", "...", "-dash", "l" * 240, "\u00e4" * 120, "star*", ".hidden",
          "n\u00a0bsp", "exclamation!", "CON", "index.html", "README"]
-if kind not in ("lighttpd", "mild"):
+if kind == "nginx":  # which lists no name with a dot in front
+    NAMES = [n for n in NAMES if n[0] != "."]
+# lighttpd refuses control characters, rclone shows them as others.
+if kind not in ("lighttpd", "rclone", "mild"):
     NAMES += ["tab\there", "new\nline"]
 if kind not in ("nextcloud", "mild"):
     NAMES += ["back\\slash"]

@@ -30,6 +30,7 @@ What is done:
     replace         [regular expression, replacement] in the answer
     set             {name: value or null} in the answer's headers
     set_request     the same in the request's
+    wait            seconds before the request is passed on
     delay           seconds before the answer
     endless         [begin, again]: a multistatus that does not end
 """
@@ -261,6 +262,7 @@ class Connection:
         return False
 
     def forward(self, r, body):
+        time.sleep(r.get("wait", 0))
         with socket.create_connection(self.front.target) as up:
             return self.exchange(r, body, up)
 
