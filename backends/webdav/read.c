@@ -85,6 +85,7 @@ struct download {
 	bool ranged;      /* it was asked for a range */
 	bool trusting;    /* an answer without ETag is taken */
 	bool bare;        /* it had none */
+	int64_t skip;     /* bytes to drop, of a server that knows no parts */
 	int64_t left;     /* bytes to come; -1 unknown */
 };
 
@@ -158,7 +159,11 @@ static int download_head(void *arg, struct op *op, const struct http_answer *a)
 	d->bare = !etag;
 	if (d->etag && !etag && !d->trusting)
 		return err_set(&op->err, ERR_CONFLICT, "it has no ETag");
-	if (d->ranged)
+	/* Of the very same content, what is asked for can be cut out. */
+	if (a->status == 200 && d->len < 0 && etag && d->etag &&
+	    webdav_etag_is_strong(d->etag))
+		d->skip = d->off;
+	else if (d->ranged)
 		return check_range(d, op, a);
 	if (a->status != 200)
 		return err_set(&op->err, ERR_SERVER,
@@ -180,6 +185,13 @@ static int download_write(struct sink *s, struct op *op, const void *p,
 				       "the server has sent more than it said");
 		d->left -= (int64_t)n;
 	}
+	if (d->skip >= (int64_t)n) {
+		d->skip -= (int64_t)n;
+		return 0;
+	}
+	p = (const char *)p + d->skip;
+	n -= (size_t)d->skip;
+	d->skip = 0;
 	return d->dst->write(d->dst, op, p, n);
 }
 
@@ -226,6 +238,7 @@ static int download(struct webdav *w, struct op *op, const char *path,
 	if (d->ranged)
 		rq.headers = headers;
 	d->left = -1;
+	d->skip = 0;
 	d->bare = false;
 	if (http_do(w->service->http, op, &rq, &a) < 0)
 		return -1;
@@ -233,6 +246,9 @@ static int download(struct webdav *w, struct op *op, const char *path,
 		return 0;
 	if (a.status < 200 || a.status > 299)
 		return webdav_fail(op, &a);
+	if (d->skip > 0)
+		return err_set(&op->err, ERR_CONFLICT,
+			       "it is shorter than what has come already");
 	if (d->left > 0)
 		return err_set(&op->err, ERR_NETWORK,
 			       "the answer has ended %" PRId64
