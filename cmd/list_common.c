@@ -1,11 +1,14 @@
 #include "cmd/list_common.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backends/remote.h"
 #include "cmd/out.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/parse.h"
 
@@ -46,12 +49,60 @@ struct walk {
 	void *arg;
 };
 
+/* A file whose older contents are shown. */
+struct old {
+	const struct walk *walk;
+	const char *path;
+};
+
+/* As rclone calls it: the time, in UTC, before the file's extension. */
+static void add_version_name(struct buf *b, const char *path, int64_t mtime)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	const char *dot = strrchr(name, '.');
+	struct timespec t = timespec_of(mtime == MTIME_UNKNOWN ? 0 : mtime);
+	struct tm tm = { 0 };
+	char text[64];
+
+	if (!dot || dot == name)
+		dot = name + strlen(name);
+	gmtime_r(&t.tv_sec, &tm);
+	strftime(text, sizeof(text), "-v%Y-%m-%d-%H%M%S", &tm);
+	buf_add(b, path, (size_t)(dot - path));
+	buf_addf(b, "%s-%03ld%s", text, t.tv_nsec / 1000000, dot);
+}
+
+static int show_old(void *arg, struct op *op, const struct version *v)
+{
+	const struct old *old = arg;
+	struct buf path = BUF_INIT;
+	struct entry e = { .kind = ENTRY_FILE,
+			   .size = v->size,
+			   .mtime = v->mtime,
+			   .hash = v->hash,
+			   .id = v->id };
+	int rc;
+
+	add_version_name(&path, old->path, v->mtime);
+	e.name = strrchr(path.data, '/');
+	e.name = e.name ? e.name + 1 : path.data;
+	rc = old->walk->fn(old->walk->arg, op, path.data, &e);
+	buf_free(&path);
+	return rc;
+}
+
 static int each(void *arg, struct op *op, const char *path,
 		const struct entry *e)
 {
 	struct walk *w = arg;
+	struct old old = { w, path };
 
-	return w->fn(w->arg, op, path, e);
+	if (w->fn(w->arg, op, path, e) < 0)
+		return -1;
+	if (!w->list->versions || e->kind != ENTRY_FILE)
+		return 0;
+	return be_versions(w->list->be, op, path, show_old, &old);
 }
 
 static void unreadable(void *arg, const char *dir, const struct err *e)
@@ -71,7 +122,7 @@ static void unreadable(void *arg, const char *dir, const struct err *e)
 	pthread_mutex_unlock(&l->lock);
 }
 
-static int walk_file(struct list *l, tree_fn *fn, void *arg)
+static int walk_file(struct list *l, struct walk *w)
 {
 	struct op *op = &l->cx->op;
 	struct entry e;
@@ -80,7 +131,7 @@ static int walk_file(struct list *l, tree_fn *fn, void *arg)
 		return -1;
 	if (l->filter && !filter_file(l->filter, l->file, &e))
 		return 0;
-	return fn(arg, op, l->file, &e);
+	return each(w, op, l->file, &e);
 }
 
 int list_walk(struct list *l, unsigned threads, tree_fn *fn, void *arg)
@@ -93,7 +144,7 @@ int list_walk(struct list *l, unsigned threads, tree_fn *fn, void *arg)
 				.unreadable = unreadable };
 
 	if (l->file)
-		return walk_file(l, fn, arg);
+		return walk_file(l, &w);
 	if (tree_walk(l->be, op, "", &opt, each, &w) < 0)
 		return -1;
 	if (l->fatal.kind == ERR_OK)

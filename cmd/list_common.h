@@ -24,6 +24,12 @@ struct list {
 	void (*unreadable)(void *arg, const char *dir);
 	bool named; /* those were named before, in another walk */
 
+	/*
+	 * list_walk() shows older contents of each file, too, after it: under
+	 * rclone's names for them, "a-v2024-05-06-070809-000.txt".
+	 */
+	bool versions;
+
 	pthread_mutex_t lock; /* guards what follows */
 	size_t failed;
 	struct err fatal; /* of a folder, but no other would fare better */
@@ -34,6 +40,11 @@ struct list {
 #define LIST_COPY_LINKS(st)                                       \
 	OPT_AT(OPT_BOOL, 'L', "copy-links", NULL, st, copy_links, \
 	       "follow symbolic links (only on local disks)")
+
+/* The same, with a `bool versions`, to be put into the list. */
+#define LIST_VERSIONS(st)                                   \
+	OPT_AT(OPT_BOOL, 0, "versions", NULL, st, versions, \
+	       "older versions, too, where the service keeps them")
 
 /* `filter` may be NULL.  list_end() is due even if this fails. */
 int list_open(struct list *l, struct cmd_ctx *cx, const char *place,

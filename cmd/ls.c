@@ -10,12 +10,13 @@
 
 struct ls_opts {
 	struct filter_opts filter;
-	bool copy_links;
+	bool copy_links, versions;
 };
 
 static const struct ls_opts defaults = { .filter = FILTER_OPTS_INIT };
 
 static const struct opt flags[] = { LIST_COPY_LINKS(struct ls_opts),
+				    LIST_VERSIONS(struct ls_opts),
 				    { .type = OPT_END } };
 
 static const struct opt_group groups[] = { { "Flags", flags, 0 },
@@ -58,6 +59,7 @@ static int ls_run(struct cmd_ctx *cx)
 
 	cx->remotes->copy_links = o->copy_links;
 	rc = list_open(&l, cx, cx->argv[0], &o->filter);
+	l.versions = o->versions;
 	if (rc == 0)
 		rc = list_walk(&l, 1, show, &ls);
 	buf_free(&ls.line);

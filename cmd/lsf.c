@@ -14,7 +14,7 @@
 
 struct lsf_opts {
 	struct filter_opts filter;
-	bool copy_links;
+	bool copy_links, versions;
 	const char *format;
 	const char *separator; /* NULL: ";", with --csv "," */
 	const char *hash;
@@ -46,6 +46,7 @@ static const struct opt flags[] = {
 	FLAG(OPT_BOOL, 0, "files-only", NULL, files_only, "no folders"),
 	FLAG(OPT_BOOL, 0, "dirs-only", NULL, dirs_only, "folders only"),
 	LIST_COPY_LINKS(struct lsf_opts),
+	LIST_VERSIONS(struct lsf_opts),
 	{ .type = OPT_END }
 };
 
@@ -250,6 +251,7 @@ static int lsf_run(struct cmd_ctx *cx)
 		return -1;
 	cx->remotes->copy_links = o->copy_links;
 	rc = list_open(l, cx, cx->argv[0], &o->filter);
+	l->versions = o->versions;
 	l->max_depth = list_depth(l->max_depth, o->recursive);
 	if (rc == 0)
 		rc = list_walk(l, 1, show, &lsf);

@@ -11,7 +11,7 @@
 
 struct lsjson_opts {
 	struct filter_opts filter;
-	bool copy_links;
+	bool copy_links, versions;
 	struct opt_list hash_types;
 	bool recursive, files_only, dirs_only, hash, stat, metadata;
 	bool no_modtime, no_mimetype;
@@ -39,6 +39,7 @@ static const struct opt flags[] = {
 	FLAG(OPT_BOOL, 0, "stat", NULL, stat,
 	     "one object: PLACE itself, not what is in it"),
 	LIST_COPY_LINKS(struct lsjson_opts),
+	LIST_VERSIONS(struct lsjson_opts),
 	{ .type = OPT_END }
 };
 
@@ -182,6 +183,7 @@ static int lsjson_run(struct cmd_ctx *cx)
 		return -1;
 	cx->remotes->copy_links = o->copy_links;
 	rc = list_open(l, cx, cx->argv[0], &o->filter);
+	l->versions = o->versions;
 	l->max_depth = list_depth(l->max_depth, o->recursive);
 	if (rc == 0)
 		rc = o->stat ? show_itself(&ls, &cx->op)

@@ -258,6 +258,16 @@ versions() {
 	is "without an upload" "$(counter content_bytes)" 0
 	ferry versions list jotta:v/letter
 	is "the others are still there" "$(wc -l <"$OUT")" 3
+	echo a >"$SHM/dated.txt"
+	touch -d 2024-05-06T07:08:09Z "$SHM/dated.txt"
+	ferry copy "$SHM/dated.txt" jotta:v2
+	echo bb >"$SHM/dated.txt"
+	ferry copy "$SHM/dated.txt" jotta:v2
+	lists "listings can show them, under rclone's names" \
+		"dated.txt;3 dated-v2024-05-06-070809-000.txt;2" \
+		lsf --versions -F ps jotta:v2
+	ferry ls --versions jotta:v2
+	is "each command can" "$(wc -l <"$OUT")" 2
 	exits 4 "one that never was is not found" \
 		versions restore jotta:v/letter 99
 	exits 1 "a folder has none" versions list jotta:v
