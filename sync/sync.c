@@ -2,64 +2,10 @@
 
 #include <string.h>
 
+#include "sync/apart.h"
 #include "sync/compare.h"
 #include "sync/run.h"
 #include "sync/tree.h"
-
-/* The rest of `path` if it is `dir` or below it, else NULL. */
-static const char *below(const char *dir, const char *path)
-{
-	size_t n = strlen(dir);
-
-	if (strncmp(dir, path, n) != 0)
-		return NULL;
-	if (path[n] == '\0' || (n && (dir[n - 1] == '/' || dir[n - 1] == ':')))
-		return path + n;
-	return path[n] == '/' ? path + n + 1 : NULL;
-}
-
-static int refuse_same(struct op *op, const struct backend *a,
-		       const struct backend *b)
-{
-	return err_set(&op->err, ERR_INVALID,
-		       "\"%s\" and \"%s\" are the same place", a->name,
-		       b->name);
-}
-
-static int refuse(struct op *op, const struct backend *inner,
-		  const struct backend *outer)
-{
-	if (strcmp(inner->identity, outer->identity) == 0)
-		return refuse_same(op, inner, outer);
-	return err_set(&op->err, ERR_INVALID,
-		       "\"%s\" is inside \"%s\": leave it out with --exclude, "
-		       "or choose places apart from each other",
-		       inner->name, outer->name);
-}
-
-/* A tree that is copied into itself would never end. */
-static int check_apart(struct sync_run *r, struct op *op)
-{
-	const struct backend *backup = r->opts.backup;
-	const char *in = below(r->src->identity, r->dst->identity);
-
-	if (in && (*in == '\0' || filter_dir(r->opts.filter, in)))
-		return refuse(op, r->dst, r->src);
-	in = below(r->dst->identity, r->src->identity);
-	if (in && (*in == '\0' || filter_dir(r->opts.filter, in)))
-		return refuse(op, r->src, r->dst);
-	if (!backup)
-		return 0;
-	in = below(r->dst->identity, backup->identity);
-	if (in && !(*in == '\0' && r->opts.suffix) &&
-	    (*in == '\0' || r->opts.delete_excluded ||
-	     filter_dir(r->opts.filter, in)))
-		return refuse(op, backup, r->dst);
-	in = below(r->src->identity, backup->identity);
-	if (in && (*in == '\0' || filter_dir(r->opts.filter, in)))
-		return refuse(op, backup, r->src);
-	return 0;
-}
 
 static int look_at_src(struct sync_run *r, struct op *op)
 {
@@ -243,7 +189,7 @@ int sync_tree(struct sync_run *r, struct op *op)
 	int rc;
 
 	if (check_apart(r, op) < 0 || look_at_src(r, op) < 0 ||
-	    look_at_dst(r, op) < 0)
+	    look_at_dst(r, op) < 0 || check_by_mark(r, op) < 0)
 		return -1;
 	marks_read(r, op);
 	rc = phases_to_end(r, op);
@@ -285,14 +231,34 @@ int run_one(struct sync_run *r, struct op *op, const struct item *it)
 	return 0;
 }
 
+/* Its name changes in upper and lower case alone. */
+static bool renames(const struct sync_run *r)
+{
+	return r->opts.mode == SYNC_MOVE && be_can(r->dst, BE_MOVE);
+}
+
+static void rename_file(struct sync_run *r, struct op *op,
+			const struct item *it)
+{
+	struct put_opt opt = { .mtime = it->from.mtime };
+
+	if (!r->opts.dry_run && be_move(r->dst, op, r->src, it->src, &it->from,
+					it->dst, &opt, NULL) < 0)
+		run_failed(r, op, it->dst);
+	else
+		run_did(r, ACTION_MOVE, it->dst, it->from.size,
+			"upper and lower case");
+}
+
 int sync_file(struct sync_run *r, struct op *op, const char *src_name,
 	      const char *dst_name)
 {
 	struct item it = { .src = src_name, .dst = dst_name, .reason = "new" };
+	enum same same;
 	int rc;
 
-	if (strcmp(r->src->identity, r->dst->identity) == 0 &&
-	    strcmp(src_name, dst_name) == 0)
+	same = same_file(r, src_name, dst_name);
+	if (same == SAME_NAME || (same == SAME_FILE && !renames(r)))
 		return err_set(&op->err, ERR_INVALID,
 			       "\"%s\" would be copied onto itself", src_name);
 	if (be_stat(r->src, op, src_name, &it.from) < 0)
@@ -301,6 +267,12 @@ int sync_file(struct sync_run *r, struct op *op, const char *src_name,
 		return err_set(&op->err, ERR_IS_DIR, "\"%s\" is a folder",
 			       src_name);
 	atomic_fetch_add(&r->stats->listed, 1);
+	if (same == SAME_FILE) {
+		rename_file(r, op, &it);
+		return result(r, op, 0);
+	}
+	if (strcmp(src_name, dst_name) == 0 && check_by_mark(r, op) < 0)
+		return -1;
 	if (be_stat(r->dst, op, dst_name, &it.over) == 0)
 		it.flags |= ITEM_OVER;
 	else if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)

@@ -77,10 +77,52 @@ static void nothing_is_done_twice(void)
 	end();
 }
 
+static void a_folder_is_not_moved_onto_itself(void)
+{
+	places_begin(&p);
+	src = opened(&p, ":mem,no_case=true:Photos");
+	dst = opened(&p, ":mem,no_case=true:photos");
+	CHECK(put_bytes(&p, src, "d/a", 1, 10) == 0);
+	CHECK(run(SYNC_MOVE) == -1 && p.op.err.kind == ERR_INVALID);
+	CHECK(gets_bytes(&p, src, "d/a", 1, 10));
+	end();
+}
+
+static int run_file(enum sync_mode mode, const char *from, const char *to)
+{
+	struct sync_opts o;
+	struct sync_run *r;
+	int rc;
+
+	sync_opts_init(&o);
+	o.mode = mode;
+	stats = (struct sync_stats){ 0 };
+	r = sync_new(src, dst, &o, &stats, NULL, NULL);
+	rc = sync_file(r, &p.op, from, to);
+	sync_free(r);
+	return rc;
+}
+
+static void a_file_is_renamed_and_not_lost(void)
+{
+	places_begin(&p);
+	src = opened(&p, ":mem,no_case=true:x");
+	dst = opened(&p, ":mem,no_case=true:X");
+	CHECK(put_bytes(&p, src, "photo", 1, 10) == 0);
+	CHECK(run_file(SYNC_COPY, "photo", "Photo") == -1 &&
+	      p.op.err.kind == ERR_INVALID);
+	CHECK(run_file(SYNC_MOVE, "photo", "Photo") == 0);
+	CHECK(stats.files_done == 1 && stats.deleted == 0);
+	CHECK(gets_bytes(&p, dst, "Photo", 1, 10));
+	end();
+}
+
 int main(void)
 {
 	RUN(twins_are_reported_and_neither_is_written);
 	RUN(a_name_in_another_case_is_the_same_file);
 	RUN(nothing_is_done_twice);
+	RUN(a_folder_is_not_moved_onto_itself);
+	RUN(a_file_is_renamed_and_not_lost);
 	return 0;
 }
