@@ -58,7 +58,7 @@ refused 409 3 "409|folder|conflict"
 refused 403 3 "403|denied|forbidden|not allow"
 refused 500 3 "500|server"
 fresh
-faults n '{"method":"PUT","path":"/t/","status":400,"headers":{"Content-Type":"application/xml; charset=utf-8"},"body":"<?xml version=\"1.0\"?><d:error xmlns:d=\"DAV:\" xmlns:s=\"http://sabredav.org/ns\"><s:exception>E</s:exception><s:message>virus found</s:message></d:error>"}'
+faults n '{"method":"PUT|MOVE","status":400,"headers":{"Content-Type":"application/xml; charset=utf-8"},"body":"<?xml version=\"1.0\"?><d:error xmlns:d=\"DAV:\" xmlns:s=\"http://sabredav.org/ns\"><s:exception>E</s:exception><s:message>virus found</s:message></d:error>"}'
 exits 3 "what a Nextcloud says of an error" copy "$SHM/one" "$(at n t)"
 says "is passed on" "virus found"
 old_is_whole "400" nextcloud
@@ -93,6 +93,7 @@ faults a '{"method":"GET|PROPFIND","path":"^/t/","redirect":"'"${URL[a]}"'x/..",
 exits 0 "a redirect within the server" copy "$(at a t)" "$L"
 silent "is followed" same_files "$(files apache)/t" "$L"
 
+# shellcheck disable=SC2317 # called by check
 either() { cmp "$1" "$2" || cmp "$1" "$3"; }
 
 # A download that breaks off goes on; a file that changed meanwhile does not.
