@@ -100,6 +100,43 @@ static const char *token_of(struct op *op, const char *tag,
 	return token;
 }
 
+/*
+ * What was put is known by the second in which it was, too: a later content has
+ * a later time, or another size.  Apache dates its answer by the request's
+ * beginning, so all that it took is added, and one for what is cut off.
+ */
+const char *webdav_date_token(struct op *op, const struct http_answer *a,
+			      int64_t took, int64_t size)
+{
+	const char *date = a->status ? http_header(a, "Date") : NULL;
+	int64_t ns;
+
+	if (!date || !date_parse_http(date, &ns) ||
+	    __builtin_add_overflow(ns, took + NS_PER_SEC, &ns))
+		return NULL;
+	return arena_printf(&op->arena, "<=%" PRId64 "/%" PRId64,
+			    webdav_seconds(ns), size);
+}
+
+static bool is_of_date(const char *token, const struct entry *e)
+{
+	const char *slash = strchr(token, '/');
+	char number[24];
+	int64_t sec, size;
+	size_t n;
+
+	if (strncmp(token, "<=", 2) != 0 || !slash)
+		return false;
+	n = (size_t)(slash - token - 2);
+	if (n >= sizeof(number))
+		return false;
+	memcpy(number, token + 2, n);
+	number[n] = '\0';
+	return parse_int(number, &sec) && parse_int(slash + 1, &size) &&
+	       e->mtime != MTIME_UNKNOWN && webdav_seconds(e->mtime) <= sec &&
+	       e->size == size;
+}
+
 /* "<ns> <token>" */
 bool webdav_own_time(const char *text, const struct entry *e, int64_t *mtime)
 {
@@ -117,7 +154,8 @@ bool webdav_own_time(const char *text, const struct entry *e, int64_t *mtime)
 		buf_adds(&now, e->tag);
 	else if (e->mtime != MTIME_UNKNOWN)
 		date_http(&now, e->mtime);
-	same = now.len && webdav_same_etag(now.data, text + n + 1);
+	same = is_of_date(text + n + 1, e) ||
+	       (now.len && webdav_same_etag(now.data, text + n + 1));
 	buf_free(&now);
 	return same && parse_int(number, mtime) && *mtime != MTIME_UNKNOWN;
 }

@@ -7,6 +7,7 @@
 
 #include "backends/hash_memory.h"
 #include "backends/webdav/write.h"
+#include "lib/date.h"
 #include "lib/log.h"
 #include "lib/parse.h"
 
@@ -24,9 +25,10 @@ static const struct {
 	{ offsetof(struct webdav_facts, move_over) },
 	{ offsetof(struct webdav_facts, if_header) },
 	{ offsetof(struct webdav_facts, time_moves) },
+	{ offsetof(struct webdav_facts, clock) },
 };
 
-/* "1 <seconds> 110101 3": form, when, flags, time. */
+/* "1 <seconds> 1101011 3": form, when, flags, time. */
 void facts_text(struct buf *b, const struct webdav_facts *f, int64_t now)
 {
 	buf_addf(b, "1 %" PRId64 " ", webdav_seconds(now));
@@ -150,6 +152,18 @@ static bool shows(const struct probe *p, int64_t sec)
 	       webdav_seconds(ns) == sec;
 }
 
+/* Not where the files lie on a machine whose clock goes differently. */
+static bool is_clock(const struct probe *p, const struct http_answer *a)
+{
+	const char *date = http_header(a, "Date");
+	int64_t said, kept, apart;
+
+	return date && date_parse_http(date, &said) &&
+	       webdav_modified(p->now.modified, &kept) &&
+	       !__builtin_sub_overflow(said, kept, &apart) &&
+	       apart >= -2 * NS_PER_SEC && apart <= 2 * NS_PER_SEC;
+}
+
 static int begin(struct probe *p, struct op *op)
 {
 	struct http_answer a;
@@ -163,7 +177,10 @@ static int begin(struct probe *p, struct op *op)
 	p->etag = etag_of(&a);
 	said = http_header(&a, "X-OC-Mtime");
 	p->took_header = said && strcmp(said, "accepted") == 0;
-	return webdav_look(p->w, op, p->a, &p->now);
+	if (webdav_look(p->w, op, p->a, &p->now) < 0)
+		return -1;
+	p->facts.clock = is_clock(p, &a);
+	return 0;
 }
 
 /* After begin(): conditions, and the ETag of another content. */
@@ -401,6 +418,14 @@ static int find_out(struct webdav *w, struct op *op, struct webdav_facts *out)
 	return 0;
 }
 
+/* With the lock held. */
+static void give(const struct webdav_service *s, struct webdav_facts *out)
+{
+	*out = s->facts;
+	if (s->times_here)
+		out->time = WEBDAV_TIME_MEMORY;
+}
+
 int webdav_facts(struct webdav *w, struct op *op, struct webdav_facts *out)
 {
 	struct webdav_service *s = w->service;
@@ -408,7 +433,7 @@ int webdav_facts(struct webdav *w, struct op *op, struct webdav_facts *out)
 
 	pthread_mutex_lock(&s->lock);
 	if (s->probed || await(s, op)) {
-		*out = s->facts;
+		give(s, out);
 		pthread_mutex_unlock(&s->lock);
 		return 0;
 	}
@@ -424,6 +449,7 @@ int webdav_facts(struct webdav *w, struct op *op, struct webdav_facts *out)
 	if (rc == 0) {
 		s->facts = *out;
 		s->probed = true;
+		give(s, out);
 	}
 	pthread_cond_broadcast(&s->settled);
 	pthread_mutex_unlock(&s->lock);
@@ -456,7 +482,7 @@ bool webdav_facts_known(struct webdav *w, struct op *op,
 	pthread_mutex_lock(&s->lock);
 	known = s->probed;
 	if (known)
-		*out = s->facts;
+		give(s, out);
 	pthread_mutex_unlock(&s->lock);
 	return known;
 }

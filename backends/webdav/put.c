@@ -21,6 +21,7 @@ struct job {
 	struct source *src;
 	const struct put_opt *opt;
 	struct webdav_facts facts;
+	int64_t took; /* ns, the last PUT */
 };
 
 /* One PUT of the whole source to `to`, under a condition if there is one. */
@@ -35,12 +36,16 @@ static int send_once(struct job *j, struct op *op, const char *to,
 		.source = j->src,
 		.size = j->src->size,
 	};
+	int64_t began = clock_mono();
+	int rc;
 
 	*a = (struct http_answer){ 0 };
 	webdav_content_headers(j->w, op, &j->facts, j->opt, &h);
 	if (value)
 		webdav_header(&h, condition, value);
-	return webdav_ask(j->w, op, to, false, &rq, a);
+	rc = webdav_ask(j->w, op, to, false, &rq, a);
+	j->took = clock_mono() - began;
+	return rc;
 }
 
 /* The same, with the parents made if the server says that they are missing. */
@@ -108,6 +113,8 @@ static int64_t settle_time(struct job *j, struct op *op, const char *path,
 		f.time = WEBDAV_TIME_PROP_LASTMODIFIED;
 		etag = NULL;
 	}
+	if (!etag && f.clock)
+		etag = webdav_date_token(op, a, j->took, j->src->size);
 	if (webdav_set_mtime(j->w, op, path, &f, mtime, etag) == 0)
 		return mtime;
 	log_debug(path, "its time is not set: %s", op->err.msg);
@@ -364,8 +371,10 @@ static int put_aside(struct job *j, struct op *op, struct entry *out)
 	if (webdav_place(j->w, op, j->path, j->opt, &j->facts, move_aside,
 			 &aside) < 0)
 		goto fail;
-	if (!early)
+	if (!early) {
+		a.status = 0; /* its Date is not that of the MOVE */
 		mtime = settle_time(j, op, j->path, &a, NULL);
+	}
 	webdav_fill(op, &j->facts, j->path, j->src->size, mtime, NULL, out);
 	return 0;
 fail:

@@ -143,6 +143,12 @@ static const struct driver_option options[] = {
 	{ .name = "headers",
 	  .secret = true,
 	  .help = "headers for each request: name,value,name,value" },
+	{ .name = "times",
+	  .fallback = "auto",
+	  .help = "where modification times are kept: auto (with the file if "
+		  "the server takes them, else in a property) or memory (of "
+		  "this machine: one request a file less on servers such as "
+		  "Apache)" },
 	{ .name = "ca_cert",
 	  .help = "PEM file of certificate authorities to trust besides the "
 		  "system's" },
@@ -332,13 +338,9 @@ static void service_free(void *service)
 static void add_digest(struct buf *b, const struct remote_conf *conf)
 {
 	static const char *const keys[] = {
-		"vendor",
-		"user",
-		"pass",
-		"bearer_token",
-		"bearer_token_command",
-		"headers",
-		"ca_cert",
+		"vendor",  "times",        "user",
+		"pass",    "bearer_token", "bearer_token_command",
+		"headers", "ca_cert",
 	};
 	struct hasher *h = hasher_new(1u << HASH_SHA256);
 	struct digests d = { 0 };
@@ -387,9 +389,15 @@ static int fill(struct webdav_service *s, const struct remote_conf *conf,
 		.user = not_empty(conf_str(conf, "user")),
 		.arg = s,
 	};
+	const char *times = conf_str(conf, "times");
 	const struct vendor *vendor = NULL;
 	char **words;
 
+	if (strcmp(times, "auto") != 0 && strcmp(times, "memory") != 0)
+		return err_set(&op->err, ERR_INVALID,
+			       "%s: option \"times\": \"%s\" is neither auto "
+			       "nor memory",
+			       conf->name, times);
 	if (find_vendor(conf, &op->err, &vendor) < 0 ||
 	    parse_headers(conf, op, &http.headers) < 0 ||
 	    conf_password(conf, "pass", op, &http.pass) < 0)
@@ -405,6 +413,7 @@ static int fill(struct webdav_service *s, const struct remote_conf *conf,
 		http.authorize = webdav_authorize;
 	}
 	s->nextcloud = vendor->nextcloud;
+	s->times_here = strcmp(times, "memory") == 0;
 	s->remotes = conf->remotes;
 	s->key = arena_strdup(&s->arena, place);
 	s->url = *url;

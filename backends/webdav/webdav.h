@@ -58,6 +58,7 @@ struct webdav_facts {
 	bool move_over;     /* MOVE with Overwrite: T replaces a file */
 	bool if_header;     /* MOVE heeds If: <dest> (["etag"]) */
 	bool time_moves;    /* a time set on a file is still there after MOVE */
+	bool clock;         /* a file's time is that of the PUT's Date */
 	enum webdav_time time;
 };
 
@@ -67,6 +68,7 @@ struct webdav_service {
 	struct http *http;
 	struct url url;  /* the remote's; its path ends in '/' */
 	const char *key; /* names it in the memory, without secrets */
+	bool times_here; /* option `times`: never sent there by themselves */
 	bool nextcloud;  /* vendor nextcloud or owncloud: chunks, OC-... */
 	struct remotes *remotes;
 	char *bearer;               /* "Bearer ...", fixed; or NULL */

@@ -96,6 +96,14 @@ void tidy_begin(struct tidy *t);
 void tidy_end(struct tidy *t);
 
 /*
+ * What webdav_set_mtime() takes instead of an ETag that nobody has told: the
+ * Date of the PUT's answer, how long that `took` (ns), and the size.  NULL if
+ * it has none.  Only where facts.clock says so.
+ */
+const char *webdav_date_token(struct op *op, const struct http_answer *a,
+			      int64_t took, int64_t size);
+
+/*
  * After a PUT to `path` was refused: 1 if that is for want of a parent, which
  * is there now; 0 with the error as it was; or -1 with what is wrong with it.
  */
