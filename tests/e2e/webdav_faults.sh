@@ -246,8 +246,8 @@ head -c 30M /dev/urandom >"$SHM/one/file"
 touch -d 2021-01-01 "$SHM/one/file"
 for s in apache nextcloud; do
 	long_line "reset-$s" $s --reset-after 5000000:2 1
-	exits 0 "$s: an upload on a line that breaks twice" copy "$SHM/one" \
-		"$(at "reset-$s" t)"
+	exits 0 "$s: an upload on a line that breaks twice" copy \
+		--timeout 20s "$SHM/one" "$(at "reset-$s" t)"
 	check "$s: is whole" cmp "$SHM/one/file" "$(files $s)/t/file"
 	long_line "cut-$s" $s --cut-down 5000000:2 1
 	exits 0 "$s: a download on a line that breaks twice" copy \

@@ -411,8 +411,12 @@ static void meet(struct worker *w)
 		die("socket");
 	if (connect(server, (struct sockaddr *)&w->line->target,
 		    sizeof(w->line->target)) < 0 &&
-	    errno != EINPROGRESS)
-		die("connect");
+	    errno != EINPROGRESS) {
+		close(client); /* nobody there at this moment */
+		close(server);
+		free(c);
+		return;
+	}
 	way_init(w, &c->up, &c->down, c, client, true);
 	way_init(w, &c->down, &c->up, c, server, false);
 	c->opens = now() + 2 * w->line->delay;
