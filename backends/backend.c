@@ -230,46 +230,6 @@ int be_stat(struct backend *be, struct op *op, const char *path,
 	return 0;
 }
 
-struct counting_sink {
-	struct sink base;
-	struct sink *next;
-	int64_t done;
-};
-
-static int counting_write(struct sink *s, struct op *op, const void *p,
-			  size_t n)
-{
-	struct counting_sink *c = container_of(s, struct counting_sink, base);
-
-	if (acct_add(op, (int64_t)n) < 0 || c->next->write(c->next, op, p, n))
-		return -1;
-	c->done += (int64_t)n;
-	return 0;
-}
-
-int be_get(struct backend *be, struct op *op, const char *path,
-	   const struct get_opt *opt, struct sink *dst)
-{
-	struct counting_sink count = { .base.write = counting_write,
-				       .next = dst };
-	struct get_opt rest = *opt;
-
-	if (call_enter(be, op, path, opt->off ? BE_RANGE : 0u) < 0)
-		return -1;
-	for (unsigned n = 1; be->ops->get(be, op, path, &rest, &count.base) < 0;
-	     n++) {
-		bool resumable =
-			count.done == 0 || (opt->tag && be_can(be, BE_RANGE));
-
-		if (!resumable || !call_again(be, op, n))
-			return call_fail(be, op, "get", path);
-		rest.off = opt->off + count.done;
-		if (opt->len >= 0)
-			rest.len = opt->len - count.done;
-	}
-	return 0;
-}
-
 static bool looks_like(const struct backend *be, const struct entry *e,
 		       const struct entry *want)
 {

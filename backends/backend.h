@@ -56,6 +56,12 @@ struct get_opt {
 	int64_t len;         /* -1: to the end */
 	const char *tag;     /* ERR_CONFLICT if the file has another now */
 	const char *version; /* an older one, or NULL */
+
+	/*
+	 * What is known of the whole content, or NULL: be_get() compares what
+	 * has come with it at the end of a whole read.
+	 */
+	const struct digests *want;
 };
 
 /*
@@ -390,7 +396,11 @@ int be_list(struct backend *be, struct op *op, const char *dir,
 int be_stat(struct backend *be, struct op *op, const char *path,
 	    struct entry *out) MUST_CHECK;
 
-/* Resumes after a lost connection where `dst` stopped, if `tag` still holds. */
+/*
+ * Resumes after a lost connection where `dst` stopped, if `tag` still holds.
+ * Bytes that do not match `want` are ERR_CORRUPT, or ERR_CONFLICT if the file
+ * is another by now; `dst` has had them by then.
+ */
 int be_get(struct backend *be, struct op *op, const char *path,
 	   const struct get_opt *opt, struct sink *dst) MUST_CHECK;
 

@@ -4,7 +4,8 @@
 #include "backends/backend.h"
 
 /*
- * What every be_*() call does around the driver's: for backend.c and extra.c.
+ * What every be_*() call does around the driver's: for backend.c, get.c and
+ * extra.c.
  */
 
 /* A path must be clean, the backend able; -1 once the work was called off. */

@@ -103,7 +103,7 @@ static int cat_file(struct cat *cat, struct op *op, const char *path,
 		    const struct entry *e)
 {
 	struct backend *be = cat->list.be;
-	struct get_opt part = { .len = -1, .tag = e->tag };
+	struct get_opt part = { .len = -1, .tag = e->tag, .want = &e->hash };
 	int64_t begin;
 
 	if (e->kind != ENTRY_FILE)

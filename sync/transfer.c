@@ -117,11 +117,19 @@ static int put_from(struct sync_run *r, struct op *op, const struct item *it,
 	return rc;
 }
 
+/* What is read whole, and must be what was listed. */
+static struct get_opt whole(const struct item *it)
+{
+	return (struct get_opt){ .len = -1,
+				 .tag = it->from.tag,
+				 .want = &it->from.hash };
+}
+
 /* From any service to one that is written like a file: one try. */
 static int get_once(struct sync_run *r, struct op *op, const struct item *it,
 		    const struct put_opt *opt)
 {
-	struct get_opt get = { .len = -1, .tag = it->from.tag };
+	struct get_opt get = whole(it);
 	struct sink *sink;
 	int rc;
 
@@ -133,25 +141,42 @@ static int get_once(struct sync_run *r, struct op *op, const struct item *it,
 	return rc;
 }
 
+/* How often a download was begun. */
+struct tries {
+	unsigned n;
+	bool spoilt; /* bytes have come wrong */
+};
+
 /*
  * be_get() goes on where it broke off, if the service says that the file is
- * still the same; where it cannot say so, the file is begun again.
+ * still the same; where it cannot say so, the file is begun again.  So it is,
+ * once, where other bytes came than were listed: mostly it was on the way.
  */
+static bool begin_again(struct sync_run *r, struct op *op, struct tries *t)
+{
+	struct err why = op->err;
+	bool spoilt = why.kind == ERR_CORRUPT && !t->spoilt;
+
+	if (++t->n >= r->src->tries || (!spoilt && !err_info(why.kind)->retry))
+		return false;
+	t->spoilt |= spoilt;
+	if (op_sleep(op, 100u << t->n) < 0) {
+		op->err = why;
+		op->err.kind = ERR_CANCELED;
+		return false;
+	}
+	atomic_fetch_add(&r->src->retries, 1);
+	return true;
+}
+
 static int get_into(struct sync_run *r, struct op *op, const struct item *it,
 		    const struct put_opt *opt)
 {
-	for (unsigned n = 1; get_once(r, op, it, opt) < 0; n++) {
-		struct err why = op->err;
+	struct tries tries = { 0 };
 
-		if (!err_info(why.kind)->retry || n >= r->src->tries)
+	while (get_once(r, op, it, opt) < 0)
+		if (!begin_again(r, op, &tries))
 			return -1;
-		if (op_sleep(op, 100u << n) < 0) {
-			op->err = why;
-			op->err.kind = ERR_CANCELED;
-			return -1;
-		}
-		atomic_fetch_add(&r->src->retries, 1);
-	}
 	return 0;
 }
 
@@ -222,11 +247,31 @@ static int replay_seek(struct source *src, struct op *op, int64_t off)
 	return 0;
 }
 
+/* All of it into the temporary file, from its beginning each time. */
+static int get_through(struct sync_run *r, struct op *op, const struct item *it,
+		       struct through *down, struct digests *found)
+{
+	struct get_opt get = whole(it);
+	struct tries tries = { 0 };
+
+	while (be_get(r->src, op, it->src, &get, &down->base) < 0) {
+		if (!begin_again(r, op, &tries))
+			return -1;
+		spool_free(down->spool);
+		spool_init(down->spool);
+		if (down->hasher)
+			hasher_end(down->hasher, found);
+	}
+	spool_rewind_first(down->spool);
+	if (down->hasher)
+		hasher_end(down->hasher, found);
+	return 0;
+}
+
 static int get_then_put(struct sync_run *r, struct op *op,
 			const struct item *it, const struct put_opt *plain)
 {
 	struct put_opt opt = *plain;
-	struct get_opt get = { .len = -1, .tag = it->from.tag };
 	struct spool spool;
 	struct through down = { .base.write = through_write, .spool = &spool };
 	struct replay up = { .base = { .size = it->from.size,
@@ -239,10 +284,7 @@ static int get_then_put(struct sync_run *r, struct op *op,
 	if (be_can(r->dst, BE_PUT_MD5) && !(opt.hash.have & 1u << HASH_MD5))
 		down.hasher = hasher_new(1u << HASH_MD5);
 	spool_init(&spool);
-	rc = be_get(r->src, op, it->src, &get, &down.base);
-	spool_rewind_first(&spool);
-	if (down.hasher)
-		hasher_end(down.hasher, &opt.hash);
+	rc = get_through(r, op, it, &down, &opt.hash);
 	if (rc == 0)
 		rc = be_put(r->dst, op, it->dst, &up.base, &opt, NULL);
 	spool_free(&spool);

@@ -366,6 +366,12 @@ static int get_any(struct jotta *j, struct op *op, const char *path,
 	return r->hasher ? check_whole(j, op, path, r, &n) : 0;
 }
 
+/* Whether be_get() compares the MD5 by itself. */
+static bool is_checked(const struct get_opt *opt)
+{
+	return opt->want && opt->want->have & 1u << HASH_MD5;
+}
+
 int jotta_get(struct backend *be, struct op *op, const char *path,
 	      const struct get_opt *opt, struct sink *dst)
 {
@@ -376,15 +382,17 @@ int jotta_get(struct backend *be, struct op *op, const char *path,
 			     .dst = dst,
 			     .opt = opt,
 			     .held = BUF_INIT };
+	bool is_held;
 	int rc;
 
-	if (!is_part && !opt->version)
+	is_held = !is_part && !opt->version && size >= 0 && size <= HOLD_MAX;
+	if (is_held || (!is_part && !opt->version && !is_checked(opt)))
 		r.hasher = hasher_new(1u << HASH_MD5);
 	if (opt->version && opt->len != 0)
 		rc = get_version(j, op, path, &r);
 	else if (is_part && opt->tag && opt->len != 0)
 		rc = get_part(j, op, path, &r);
-	else if (!is_part && size >= 0 && size <= HOLD_MAX)
+	else if (is_held)
 		rc = get_held(j, op, path, &r);
 	else
 		rc = get_any(j, op, path, &r);
