@@ -3,6 +3,7 @@
 #include "cmd/config.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "backends/conf.h"
 #include "cmd/config_values.h"
@@ -10,6 +11,7 @@
 #include "lib/ini_file.h"
 #include "lib/log.h"
 #include "lib/vec.h"
+#include "net/oauth.h"
 
 enum { LOCK_MS = 10 * 1000 };
 
@@ -204,17 +206,26 @@ static int apply(const struct making *m, struct ini *ini, struct err *e)
 	return 0;
 }
 
-/* Not called off any more: a login that was made must not be lost. */
+/*
+ * Not called off any more: a login that was made must not be lost; nor is it
+ * written while a process renews the old one, which would be put on top of it.
+ */
 static int write_down(struct making *m, struct cmd_ctx *cx, ini_change_fn *fn)
 {
 	const char *path = cx->remotes->config_path;
 	struct cancel never;
+	int rc, lock = -1;
 	struct op op;
-	int rc;
 
 	cancel_init(&never);
 	op = op_begin(&never);
+	if (m->conf.driver->setup) {
+		lock = oauth_lock(&op, path, m->conf.name);
+		err_clear(&op.err); /* who holds it for minutes hangs */
+	}
 	rc = ini_change(&op, path, LOCK_MS, fn, m);
+	if (lock >= 0)
+		close(lock);
 	if (rc < 0)
 		cx->op.err = op.err;
 	else

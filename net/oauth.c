@@ -12,7 +12,8 @@
 #include "net/oauth_token.h"
 
 enum {
-	MARGIN_S = 60,          /* a good token has that long to live */
+	MARGIN_S = 60,          /* a good token has that long to live, ... */
+	MARGIN_PART = 2,        /* ... or this part of a short life */
 	AGAIN_S = 5,            /* between two tries while there is time */
 	YOUNG_S = 10,           /* a token refused so soon is strange ... */
 	YOUNG_REFUSED_MAX = 20, /* ... and this often, hopeless */
@@ -30,7 +31,7 @@ struct oauth {
 	pthread_mutex_t lock; /* guards what follows, for moments */
 	bool busy;            /* a thread reads the file or refreshes */
 	char *access, *refresh, *type;
-	int64_t expiry;
+	int64_t expiry, life;
 
 	/* From here on: of the thread that has set `busy`. */
 	bool unsaved;  /* the token is newer than the file's */
@@ -87,12 +88,11 @@ int oauth_store(struct op *op, const char *config_path, const char *name,
 }
 
 /* PATH.NAME.token, whatever signs the name is made of. */
-static char *lock_path_of(const struct oauth_conf *conf)
+static char *lock_path_of(const char *config_path, const char *name)
 {
 	struct buf b = BUF_INIT;
-	const char *name = conf->name;
 
-	buf_addf(&b, "%s.", conf->config_path);
+	buf_addf(&b, "%s.", config_path);
 	for (size_t i = 0; name[i] && i < NAME_MAX_LEN; i++)
 		buf_addf(&b, "%c",
 			 isalnum((unsigned char)name[i]) ||
@@ -103,6 +103,15 @@ static char *lock_path_of(const struct oauth_conf *conf)
 	return b.data;
 }
 
+int oauth_lock(struct op *op, const char *config_path, const char *name)
+{
+	char *path = lock_path_of(config_path, name);
+	int fd = file_lock(op, path, TOKEN_LOCK_MS);
+
+	free(path);
+	return fd;
+}
+
 struct oauth *oauth_new(struct http *h, const struct oauth_conf *conf)
 {
 	struct oauth *o = xcalloc(1, sizeof(*o));
@@ -111,7 +120,7 @@ struct oauth *oauth_new(struct http *h, const struct oauth_conf *conf)
 		.http = h,
 		.name = xstrdup(conf->name),
 		.config_path = xstrdup(conf->config_path),
-		.lock_path = lock_path_of(conf),
+		.lock_path = lock_path_of(conf->config_path, conf->name),
 		.token_url = xstrdup(conf->token_url),
 		.client_id = xstrdup(conf->client_id),
 		.client_secret = copy_or_null(conf->client_secret),
@@ -138,6 +147,7 @@ static void adopt(struct oauth *o, const struct oauth_token *t, bool unsaved)
 	o->refresh = copy_or_null(t->refresh);
 	o->type = copy_or_null(t->type);
 	o->expiry = t->expiry;
+	o->life = t->life;
 	o->unsaved = unsaved;
 	pthread_mutex_unlock(&o->lock);
 }
@@ -148,7 +158,8 @@ static int save(struct oauth *o, struct op *op)
 	const struct oauth_token t = { .access = o->access,
 				       .refresh = o->refresh,
 				       .type = o->type,
-				       .expiry = o->expiry };
+				       .expiry = o->expiry,
+				       .life = o->life };
 
 	if (oauth_store(op, o->config_path, o->name, &t) < 0)
 		return err_wrap(&op->err,
@@ -205,13 +216,32 @@ static bool can_be_sent(const char *access)
 	return access;
 }
 
-/* It was not refused, and lives for more than `margin` seconds. */
+/* It was not refused, and lives for more than `margin` ns. */
 static bool good_for(const char *access, int64_t expiry, const char *stale,
-		     int margin)
+		     int64_t margin)
 {
 	if (!can_be_sent(access) || is_stale(access, stale))
 		return false;
-	return !expiry || expiry > clock_wall() + margin * NS_PER_SEC;
+	return !expiry || expiry > clock_wall() + margin;
+}
+
+/* Where tokens live for seconds, one is not renewed before each request. */
+static int64_t margin_of(int64_t life)
+{
+	const int64_t most = MARGIN_S * NS_PER_SEC;
+
+	return life && life / MARGIN_PART < most ? life / MARGIN_PART : most;
+}
+
+/* The one in memory, and one that was read. */
+static bool holds(const struct oauth *o, const char *stale)
+{
+	return good_for(o->access, o->expiry, stale, margin_of(o->life));
+}
+
+static bool is_good(const struct oauth_token *t, const char *stale)
+{
+	return good_for(t->access, t->expiry, stale, margin_of(t->life));
 }
 
 /* What stands in the file now. */
@@ -323,7 +353,7 @@ static int exchange(struct oauth *o, struct op *op, const char *stale,
 			return -1;
 		if (!t->refresh || strcmp(t->refresh, sent) == 0)
 			return login_lost(o, op);
-		if (good_for(t->access, t->expiry, stale, MARGIN_S)) {
+		if (is_good(t, stale)) {
 			adopt(o, t, false);
 			return 0;
 		}
@@ -337,7 +367,7 @@ static int refresh_locked(struct oauth *o, struct op *op, const char *stale)
 
 	if (read_token(o, op, &t) < 0)
 		return -1;
-	if (good_for(t.access, t.expiry, stale, MARGIN_S)) {
+	if (is_good(&t, stale)) {
 		adopt(o, &t, false); /* another process was faster */
 		return 0;
 	}
@@ -371,13 +401,13 @@ static int renew(struct oauth *o, struct op *op, const char *stale)
 
 	if (o->unsaved && save(o, op) < 0)
 		return -1;
-	if (good_for(o->access, o->expiry, stale, MARGIN_S))
+	if (holds(o, stale))
 		return 0;
 	if (clock_mono() < o->again && good_for(o->access, o->expiry, stale, 0))
 		return 0;
 	if (check_refusals(o, op, stale) < 0 || read_token(o, op, &t) < 0)
 		return -1;
-	if (good_for(t.access, t.expiry, stale, MARGIN_S)) {
+	if (is_good(&t, stale)) {
 		adopt(o, &t, false);
 		return 0;
 	}
@@ -427,7 +457,7 @@ static bool at_hand(struct oauth *o, struct op *op, const char *stale,
 	bool good;
 
 	pthread_mutex_lock(&o->lock);
-	good = !o->unsaved && good_for(o->access, o->expiry, stale, MARGIN_S);
+	good = !o->unsaved && holds(o, stale);
 	if (good)
 		*value = arena_printf(&op->arena, "Bearer %s", o->access);
 	pthread_mutex_unlock(&o->lock);

@@ -19,6 +19,7 @@
 struct oauth_token {
 	const char *access, *refresh, *type;
 	int64_t expiry; /* wall clock, ns; 0: unknown */
+	int64_t life;   /* ns, of a whole one; 0: unknown */
 };
 
 /* rclone's JSON. ERR_CORRUPT; strings go to `a`. */
@@ -51,13 +52,22 @@ void oauth_free(struct oauth *o);
 
 /*
  * For http_conf.authorize (`arg` is the struct oauth): "Bearer ..." of a token
- * that is good for at least a minute more, by its expiry, and is not `stale`.
+ * that is good for a minute more by its expiry, or for half the life of a
+ * short-lived one, and is not `stale`.
  * ERR_AUTH with the remedy if the login is lost.
  */
 int oauth_authorize(void *arg, struct op *op, const char *stale,
 		    const char **value) MUST_CHECK;
 
-/* Put a token into the file, as above: after a sign-in. */
+/*
+ * The remote's token lock, to be closed when it has served; -1 with ERR_LOCKED
+ * if somebody holds it for minutes.  A new login is written with it, so that no
+ * refresh of the old one is stored on top.
+ */
+int oauth_lock(struct op *op, const char *config_path,
+	       const char *name) MUST_CHECK;
+
+/* Put a token into the file, as above. */
 int oauth_store(struct op *op, const char *config_path, const char *name,
 		const struct oauth_token *t) MUST_CHECK;
 

@@ -46,6 +46,17 @@ static int get_token(const struct json_node *root, struct oauth_token *out,
 	return 0;
 }
 
+/* A number of seconds, which some services put into quotes. */
+static int64_t life_of(const struct json_node *n)
+{
+	int64_t ns;
+
+	if (!n || (n->type != JSON_NUMBER && n->type != JSON_STRING) ||
+	    !parse_duration(n->text, &ns) || ns <= 0)
+		return 0;
+	return ns < LIFE_MAX ? ns : LIFE_MAX;
+}
+
 int oauth_token_parse(struct arena *a, const char *json,
 		      struct oauth_token *out, struct err *e)
 {
@@ -62,6 +73,7 @@ int oauth_token_parse(struct arena *a, const char *json,
 	if (!date_parse_rfc3339(expiry, &out->expiry) || out->expiry < 0 ||
 	    out->expiry > EXPIRY_MAX)
 		out->expiry = 0;
+	out->life = life_of(json_get(root, "expires_in"));
 	return 0;
 }
 
@@ -81,33 +93,23 @@ void oauth_token_write(struct buf *b, const struct oauth_token *t)
 		json_str(&j, "expiry", when.data);
 		buf_free(&when);
 	}
+	if (t->life >= NS_PER_SEC)
+		json_int(&j, "expires_in", t->life / NS_PER_SEC);
 	json_end(&j);
-}
-
-/* A number of seconds, which some services put into quotes. */
-static int64_t life_of(const struct json_node *n)
-{
-	int64_t ns;
-
-	if (!n || (n->type != JSON_NUMBER && n->type != JSON_STRING) ||
-	    !parse_duration(n->text, &ns) || ns <= 0)
-		return 0;
-	return ns < LIFE_MAX ? ns : LIFE_MAX;
 }
 
 int oauth_answer_parse(struct arena *a, const char *body, size_t n,
 		       int64_t asked, struct oauth_token *out, struct err *e)
 {
 	const struct json_node *root;
-	int64_t life;
 
 	if (json_parse(a, body, n, &root, e) < 0 || get_token(root, out, e) < 0)
 		return -1;
 	if (!out->access)
 		return err_set(e, ERR_CORRUPT, "there is no token in it");
-	life = life_of(json_get(root, "expires_in"));
-	if (life)
-		out->expiry = asked + life;
+	out->life = life_of(json_get(root, "expires_in"));
+	if (out->life)
+		out->expiry = asked + out->life;
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 # a second each process renews, so one kill in a hundred or so does this.
 # shellcheck source=tests/lib/e2e.sh
 . "$(dirname "$0")/../lib/e2e.sh"
-need curl
+need curl flock
 
 JD=$SHM/jotta
 mkdir -m 700 "$JD"
@@ -102,6 +102,25 @@ else
 fi
 is "no token was shown twice" "$(status reused)" 0
 check "tokens were renewed meanwhile" [ "$(status token)" -ge 4 ]
+
+# A new login is not written while somebody renews the old one.
+renews_first() {
+	local before
+	control '{"op": "set", "expires_in": 3600}' >/dev/null
+	before=$(cat "$FERRY_CONFIG")
+	flock "$FERRY_CONFIG.jotta.token.lock" sleep 1.5 &
+	sleep 0.3
+	sign_in >"$JD/signed" 2>&1 &
+	sleep 0.8
+	is "a new login waits for the one that renews the old" \
+		"$(cat "$FERRY_CONFIG")" "$before"
+	check "and is written then" wait $!
+	check "for good" sh -c '[ "$1" != "$(cat "$2")" ]' - "$before" \
+		"$FERRY_CONFIG"
+	control '{"op": "set", "expires_in": 1}' >/dev/null
+	control '{"op": "expire"}' >/dev/null
+}
+renews_first
 
 lost=0
 # A few more if each has met such a kill: one at least must end well.

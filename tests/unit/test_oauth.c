@@ -473,6 +473,45 @@ static void answers_without_a_token_are_refused(void)
 	end(&f);
 }
 
+static void a_short_life_is_used_to_its_half(void)
+{
+	static const struct step steps[] = {
+		{ 200,
+		  "{\"access_token\":\"a2\",\"refresh_token\":\"r2\","
+		  "\"expires_in\":30}",
+		  0, NULL },
+	};
+	struct fixture f;
+
+	begin(&f, steps, ARRAY_LEN(steps));
+	put_token(&f, "a1", "r1", -1);
+	for (int i = 0; i < 3; i++)
+		gives(&f, NULL, "Bearer a2");
+	CHECK(stored(&f).life == 30 * NS_PER_SEC);
+	/* And another process, which has it from the file. */
+	oauth_free(f.oauth);
+	f.oauth = new_oauth(&f);
+	gives(&f, NULL, "Bearer a2");
+	CHECK(atomic_load(&f.server.asked) == 1);
+	end(&f);
+}
+
+static void a_short_life_over_its_half_is_renewed(void)
+{
+	static const struct step steps[] = { { 200, ANSWER("a2", "r2"), 0,
+					       NULL } };
+	const struct oauth_token t = { .access = "a1",
+				       .refresh = "r1",
+				       .expiry = clock_wall() + 14 * NS_PER_SEC,
+				       .life = 30 * NS_PER_SEC };
+	struct fixture f;
+
+	begin(&f, steps, ARRAY_LEN(steps));
+	CHECK(oauth_store(&f.scratch.op, f.config, "my cloud", &t) == 0);
+	gives(&f, NULL, "Bearer a2");
+	end(&f);
+}
+
 static void tokens_are_read_as_rclone_writes_them(void)
 {
 	static const char json[] =
@@ -507,6 +546,8 @@ static void tokens_are_read_as_rclone_writes_them(void)
 
 int main(void)
 {
+	RUN(a_short_life_is_used_to_its_half);
+	RUN(a_short_life_over_its_half_is_renewed);
 	RUN(tokens_are_read_as_rclone_writes_them);
 	RUN(a_good_token_comes_from_the_file);
 	RUN(an_expired_token_is_exchanged_once);
