@@ -241,8 +241,7 @@ static bool looks_like(const struct backend *be, const struct entry *e,
  * After the n-th try to write failed: whether an earlier one had arrived, and
  * only its answer was lost.  What stands there then is not what the caller
  * saw, but just what was to be written.  Over a network even the first may not
- * have been the first: libcurl repeats by itself what it sent on a connection
- * that was just being closed.
+ * have been the first: proxies repeat what they think was lost.
  */
 static bool arrived(struct backend *be, struct op *op, unsigned n,
 		    const char *path, const struct entry *want,
@@ -399,14 +398,37 @@ int be_move(struct backend *be, struct op *op, struct backend *from,
 	return 0;
 }
 
+/* The answer to an earlier try was lost: `dst` was not there before it. */
+static bool has_moved(struct backend *be, struct op *op, struct backend *from,
+		      const char *src, const char *dst)
+{
+	struct err why = op->err;
+	struct entry e;
+	bool gone;
+
+	if (why.kind != ERR_NOT_FOUND && why.kind != ERR_NO_DIR &&
+	    why.kind != ERR_EXISTS)
+		return false;
+	gone = from->ops->stat(from, op, src, &e) < 0 &&
+	       (op->err.kind == ERR_NOT_FOUND || op->err.kind == ERR_NO_DIR);
+	if (gone && be->ops->stat(be, op, dst, &e) == 0 && e.kind == ENTRY_DIR)
+		return true;
+	op->err = why;
+	return false;
+}
+
 int be_move_dir(struct backend *be, struct op *op, struct backend *from,
 		const char *src, const char *dst)
 {
 	if (call_enter(be, op, dst, BE_MOVE_DIR) < 0)
 		return -1;
-	for (unsigned n = 1; be->ops->move_dir(be, op, from, src, dst) < 0; n++)
+	for (unsigned n = 1; be->ops->move_dir(be, op, from, src, dst) < 0;
+	     n++) {
+		if (n > 1 && has_moved(be, op, from, src, dst))
+			return 0;
 		if (!call_again(be, op, n))
 			return call_fail(from, op, "move", src);
+	}
 	return 0;
 }
 

@@ -3,12 +3,8 @@
 #include <string.h>
 
 static const struct driver *const drivers[] = {
-	&driver_local,
-	&driver_webdav,
-	&driver_jotta,
-	&driver_mem,
-	&driver_fault,
-	NULL,
+	&driver_local, &driver_webdav, &driver_jotta,
+	&driver_mem,   &driver_fault,  NULL,
 };
 
 /* What rclone calls them, so that its sections can be pasted over. */

@@ -187,6 +187,15 @@ static int on_connected(void *arg, char *ip, char *local_ip, int port,
 	(void)local_ip;
 	(void)port;
 	(void)local_port;
+	/*
+	 * libcurl would send it again by itself when a kept connection breaks
+	 * off, whatever it asks for, and large bodies not from their beginning.
+	 * Who may do that is http.c's and the caller's to say.
+	 */
+	if (x->connected && x->head_bytes == 0 && !request_only_asks(x->rq)) {
+		x->repeated = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
 	x->connected = true;
 	x->moved_at = clock_mono();
 	return CURL_PREREQFUNC_OK;
@@ -242,6 +251,8 @@ static int finish(struct exchange *x, CURLcode code)
 
 	if (code == CURLE_OK && !x->head_ended)
 		code = CURLE_PARTIAL_FILE;
+	if (x->repeated)
+		code = CURLE_GOT_NOTHING;
 	if (!x->failed && (code == CURLE_OK || x->cut)) {
 		if (!x->head_known && know_head(x) < 0)
 			return -1;
@@ -260,7 +271,8 @@ static int finish(struct exchange *x, CURLcode code)
 	if (code == CURLE_OUT_OF_MEMORY && !x->head_ended)
 		return endless_head(x); /* libcurl's name for a long line */
 	curl_easy_getinfo(hd->curl, CURLINFO_NUM_CONNECTS, &connects);
-	x->lost_kept = connects == 0 && x->connected && x->head_bytes == 0 &&
+	x->lost_kept = (connects == 0 || x->repeated) && x->connected &&
+		       x->head_bytes == 0 &&
 		       (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
 			code == CURLE_GOT_NOTHING);
 	return exchange_fail(x, code);

@@ -28,6 +28,7 @@ struct exchange {
 	bool failed;       /* op->err is set: it wins over libcurl's errors */
 	bool cut;          /* enough of an error's text has come */
 	bool connected;    /* the request is being sent */
+	bool repeated;     /* libcurl wanted to send it once more by itself */
 	bool head_ended;   /* the blank line after the headers has come */
 	bool head_known;   /* `answer` has status and headers */
 	unsigned lines;    /* headers of this answer */

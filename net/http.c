@@ -141,6 +141,7 @@ static int exchange_on(struct attempt *at, struct handle *hd, int64_t *bytes)
 		at->pulled = at->pulled || x.pulled;
 		/* the other side had closed the connection meanwhile */
 		if (rc == 0 || !x.lost_kept || fresh ||
+		    !request_only_asks(at->rq) ||
 		    (at->pulled && !at->rq->source->seek))
 			return rc;
 		if (rewind_source(at) < 0)

@@ -12,10 +12,11 @@
  * it likes to have at once.  For any number of threads.
  *
  * A request is sent once; who may try again is the caller's caller (be_*()).
- * Only these are repeated here: a request on a kept connection that turned out
- * to be closed; one answered 401 where new credentials can be had; one that
- * was redirected to the same origin (or from http to https on the same host).
- * A redirect to anywhere else is ERR_DENIED and names the place.
+ * Only these are repeated here: one that only asks (GET, HEAD, OPTIONS,
+ * PROPFIND), on a kept connection that turned out to be closed; one answered
+ * 401 where new credentials can be had; one that was redirected to the same
+ * origin (or from http to https on the same host). A redirect to anywhere else
+ * is ERR_DENIED and names the place.
  *
  * Certificates are always verified.  Proxies come from the environment as
  * with curl (https_proxy, no_proxy, ...).

@@ -78,6 +78,17 @@ static ssize_t pull(struct exchange *x, char *to, size_t room)
 	return got;
 }
 
+bool request_only_asks(const struct http_request *rq)
+{
+	static const char *const methods[] = { "GET", "HEAD", "OPTIONS",
+					       "PROPFIND" };
+
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+		if (strcmp(rq->method, methods[i]) == 0)
+			return true;
+	return false;
+}
+
 bool request_is_sent(const struct exchange *x)
 {
 	return is_small(x->rq) || x->sent == content_size(x->rq);

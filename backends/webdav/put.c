@@ -24,6 +24,19 @@ struct job {
 	int64_t took; /* ns, the last PUT */
 };
 
+static int check_kept(struct job *j, struct op *op, const char *to, int status)
+{
+	struct multistatus_item now;
+
+	if (webdav_look(j->w, op, to, &now) == 0 && !now.dir &&
+	    now.size == j->src->size)
+		return 0;
+	return err_set(
+		&op->err, ERR_SERVER,
+		"the server answers %d to PUT, but has not kept the file",
+		status);
+}
+
 /* One PUT of the whole source to `to`, under a condition if there is one. */
 static int send_once(struct job *j, struct op *op, const char *to,
 		     const char *condition, const char *value,
@@ -45,6 +58,9 @@ static int send_once(struct job *j, struct op *op, const char *to,
 		webdav_header(&h, condition, value);
 	rc = webdav_ask(j->w, op, to, false, &rq, a);
 	j->took = clock_mono() - began;
+	/* 201 or 204; what says 200 may be a page to sign in on */
+	if (rc == 0 && a->status != 201 && a->status != 204)
+		rc = check_kept(j, op, to, a->status);
 	return rc;
 }
 

@@ -29,9 +29,19 @@ static int send(struct webdav *w, struct op *op, const char *method,
 		{ NULL, NULL },
 	};
 	struct http_request rq = { .method = method, .headers = headers };
+	struct http_answer a = { 0 };
+	struct multistatus_item now;
 
-	if (webdav_ask(from, op, src, dir, &rq, NULL) == 0)
-		return 0;
+	if (webdav_ask(from, op, src, dir, &rq, &a) == 0) {
+		/* 201 or 204; what says 200 may be a page to sign in on */
+		if (a.status == 201 || a.status == 204 ||
+		    webdav_look(w, op, dst, &now) == 0)
+			return 0;
+		return err_set(
+			&op->err, ERR_SERVER,
+			"the server answers %d to %s, but it is not done",
+			a.status, method);
+	}
 	if (op->err.code == 412 && !overwrite)
 		return err_set(&op->err, ERR_EXISTS, "something is there");
 	return -1;

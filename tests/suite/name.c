@@ -1,3 +1,6 @@
+#include <fnmatch.h>
+#include <stdlib.h>
+
 #include "tests/suite/suite.h"
 
 #define TEN     "0123456789"
@@ -59,12 +62,25 @@ static const char *const names[] = {
 	FIFTY FIFTY FIFTY FIFTY FIFTY "12345", /* 255 bytes */
 };
 
+/*
+ * SUITE_REFUSED is a pattern of names that the service itself refuses or hides
+ * (as its documentation says, or as other clients find, too).
+ */
+static bool is_refused(const char *name)
+{
+	const char *pattern = getenv("SUITE_REFUSED");
+
+	return pattern && fnmatch(pattern, name, FNM_EXTMATCH) == 0;
+}
+
 static void files_may_have_any_name(struct suite *s)
 {
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		struct entry *at, e;
 		size_t n;
 
+		if (is_refused(names[i]))
+			continue;
 		WANT_FOR(names[i], put(s, names[i], i, 10) == 0);
 		WANT_FOR(names[i], holds(s, names[i], i, 10));
 		WANT_FOR(names[i],
@@ -85,6 +101,8 @@ static void directories_may_have_any_name(struct suite *s)
 		const char *file =
 			arena_printf(&s->op.arena, "%s/%s", names[i], names[i]);
 
+		if (is_refused(names[i]))
+			continue;
 		WANT_FOR(names[i], put(s, file, i, 10) == 0);
 		WANT_FOR(names[i], is_dir(s, names[i]));
 		WANT_FOR(names[i], holds(s, file, i, 10));
@@ -96,15 +114,20 @@ static void directories_may_have_any_name(struct suite *s)
 
 static void all_names_are_different_files(struct suite *s)
 {
+	size_t n, want = 0;
 	struct entry *at;
-	size_t n;
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (is_refused(names[i]))
+			continue;
 		WANT_FOR(names[i], put(s, names[i], i, 10) == 0);
+		want++;
+	}
 	WANT(list_all(s, "", &at, &n) == 0);
-	WANT(n == ARRAY_LEN(names));
+	WANT(n == want && want > ARRAY_LEN(names) / 2);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		WANT_FOR(names[i], holds(s, names[i], i, 10));
+		if (!is_refused(names[i]))
+			WANT_FOR(names[i], holds(s, names[i], i, 10));
 }
 
 static void names_need_not_be_utf8(struct suite *s)

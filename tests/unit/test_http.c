@@ -106,6 +106,28 @@ static void a_kept_connection_that_was_closed_is_no_error(void)
 	end(&t);
 }
 
+static void what_changes_something_is_sent_only_once(void)
+{
+	static const struct reply script[] = {
+		{ .text = OK("a", "1") },
+		{ .text = "", .after = CLOSE }, /* it may have been done */
+		{ .text = OK("b", "1") },
+		{ 0 }
+	};
+	static const char *const methods[] = { "MOVE", "DELETE", "PUT" };
+
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+		struct fixture t;
+
+		begin(&t, script);
+		CHECK(ask(&t) == 0);
+		t.rq.method = methods[i];
+		CHECK(ask(&t) == -1 && t.op.err.kind == ERR_NETWORK);
+		CHECK(t.server.n_requests == 2);
+		end(&t);
+	}
+}
+
 static void a_new_connection_that_is_closed_is_an_error(void)
 {
 	static const struct reply script[] = { { .text = "", .after = CLOSE },
@@ -381,6 +403,7 @@ int main(void)
 	RUN(a_connection_is_kept_also_after_errors);
 	RUN(the_head_alone_has_no_body);
 	RUN(a_kept_connection_that_was_closed_is_no_error);
+	RUN(what_changes_something_is_sent_only_once);
 	RUN(a_new_connection_that_is_closed_is_an_error);
 	RUN(a_401_is_answered_with_new_credentials_once);
 	RUN(a_name_and_password_are_sent_at_once);
