@@ -304,6 +304,16 @@ static void parsing_free(struct parsing *p)
 	free(p);
 }
 
+/* A document that stops is as good as a connection that did. */
+static int end_document(struct xml *x, struct op *op)
+{
+	int rc = xml_end(x, op);
+
+	if (rc < 0 && op->err.kind == ERR_CORRUPT)
+		op->err.kind = ERR_NETWORK;
+	return rc;
+}
+
 int jfs_get(struct jotta *j, struct op *op, const char *path, jfs_fn *fn,
 	    void *arg)
 {
@@ -316,7 +326,7 @@ int jfs_get(struct jotta *j, struct op *op, const char *path, jfs_fn *fn,
 	rq.sink = &x.sink;
 	rc = jotta_jfs(j, op, path, NULL, &rq, NULL);
 	if (rc == 0)
-		rc = xml_end(&x, op);
+		rc = end_document(&x, op);
 	xml_free(&x);
 	parsing_free(p);
 	return rc;
@@ -332,7 +342,7 @@ int jfs_parse(struct op *op, const char *text, size_t len, jfs_fn *fn,
 	xml_init(&x, &handler, p, 0);
 	rc = x.sink.write(&x.sink, op, text, len);
 	if (rc == 0)
-		rc = xml_end(&x, op);
+		rc = end_document(&x, op);
 	xml_free(&x);
 	parsing_free(p);
 	return rc;

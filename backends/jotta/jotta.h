@@ -118,7 +118,7 @@ typedef int jfs_fn(void *arg, struct op *op, const struct jfs_node *n);
 /*
  * jfs.c: GET the document of `path` and hand out its nodes while it arrives.
  * Revisions come after the file that they belong to.  ERR_CORRUPT for what is
- * no JFS document or ends early.
+ * no JFS document, ERR_NETWORK for one that ends early.
  */
 int jfs_get(struct jotta *j, struct op *op, const char *path, jfs_fn *fn,
 	    void *arg) MUST_CHECK;

@@ -197,14 +197,30 @@ static void what_is_told_late_of_a_folder_is_told_again(void)
 	end(&n);
 }
 
-static void other_documents_are_refused(void)
+static void documents_that_end_early_are_to_be_asked_for_again(void)
 {
 	static const char *const texts[] = {
 		"",
-		"x",
+		"<?xml version=\"1.0\"",
+		"<folder name=\"a\"><folders>",
+		"<folder name=\"a\"><folders><folder name=\"b\"/></fold",
+	};
+	struct nodes n;
+
+	begin(&n);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		CHECK(parse(&n, texts[i]) < 0);
+		CHECK(n.op.err.kind == ERR_NETWORK);
+	}
+	end(&n);
+}
+
+static void other_documents_are_refused(void)
+{
+	static const char *const texts[] = {
+		"x<",
 		"<html><body/></html>",
 		"<error><code>404</code></error>",
-		"<folder name=\"a\"><folders>",
 		"<!DOCTYPE folder><folder name=\"a\"/>",
 		"<file name=\"f\"><currentRevision><size>1e3</size>"
 		"</currentRevision></file>",
@@ -431,6 +447,7 @@ int main(void)
 	RUN(a_file_has_its_revisions_behind_it);
 	RUN(mountpoints_devices_and_users_are_folders);
 	RUN(what_is_told_late_of_a_folder_is_told_again);
+	RUN(documents_that_end_early_are_to_be_asked_for_again);
 	RUN(other_documents_are_refused);
 	RUN(a_stream_names_each_folder_once);
 	RUN(blanks_in_a_stream_are_part_of_names);
