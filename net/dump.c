@@ -4,7 +4,6 @@
 #include <strings.h>
 
 #include "lib/log.h"
-#include "net/http.h"
 
 enum { BODY_SHOWN = 4096 };
 
@@ -34,8 +33,11 @@ static bool is_secret_field(const char *p, size_t n)
 	return false;
 }
 
-static bool is_secret_header(const char *p, size_t n)
+static bool is_secret_header(const struct dump *d, const char *p, size_t n)
 {
+	for (const struct http_header *h = d->own; h && h->name; h++)
+		if (strlen(h->name) == n && strncasecmp(p, h->name, n) == 0)
+			return true;
 	for (size_t i = 0; i < ARRAY_LEN(secret_headers); i++)
 		if (strlen(secret_headers[i]) == n &&
 		    strncasecmp(p, secret_headers[i], n) == 0)
@@ -109,7 +111,7 @@ static void show_line(const struct dump *d, char mark, const char *p, size_t n)
 		n--;
 	if (n == 0)
 		return;
-	if (colon && is_secret_header(p, (size_t)(colon - p))) {
+	if (colon && is_secret_header(d, p, (size_t)(colon - p))) {
 		buf_add(&text, p, (size_t)(colon - p));
 		buf_adds(&text, ": ***");
 	} else {
@@ -180,10 +182,12 @@ void dump_bodies(struct dump *d)
 	show_body(d, '<', &d->received, &d->n_received);
 }
 
-void dump_init(struct dump *d, CURL *curl, const char *name, unsigned what)
+void dump_init(struct dump *d, CURL *curl, const struct http_conf *conf,
+	       unsigned what)
 {
-	*d = (struct dump){ .name = name,
+	*d = (struct dump){ .name = conf->name,
 			    .what = what,
+			    .own = conf->headers,
 			    .sent = BUF_INIT,
 			    .received = BUF_INIT };
 	if (!what)

@@ -170,7 +170,7 @@ static void set_stable(struct handles *hs, struct handle *hd)
 			 s->user_agent ? s->user_agent
 				       : "ferry/" FERRY_VERSION);
 	set_authorities(curl, &hs->authorities);
-	dump_init(&hd->dump, curl, hs->conf->name, s->dump);
+	dump_init(&hd->dump, curl, hs->conf, s->dump);
 }
 
 static int load(struct handles *hs, struct op *op)

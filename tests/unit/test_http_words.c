@@ -84,11 +84,16 @@ static void a_dump_has_no_secrets(void)
 			  "\"password\":\"\", \"code\":secret}" },
 		{ 0 }
 	};
+	static const struct http_header own[] = {
+		{ "X-Api-Key", "open secret" },
+		{ NULL, NULL },
+	};
 	struct keys keys = { .last = 1 };
 	struct buf log = BUF_INIT;
 	struct fixture t;
 
 	begin(&t, script);
+	t.conf.headers = own;
 	t.settings.dump = HTTP_DUMP_HEADERS | HTTP_DUMP_BODIES;
 	t.conf.authorize = authorize;
 	t.conf.arg = &keys;
@@ -104,6 +109,7 @@ static void a_dump_has_no_secrets(void)
 	CHECK(strstr(log.data, "test: > POST /a%20b?q HTTP/1.1\n"));
 	CHECK(strstr(log.data, "test: > Authorization: ***\n"));
 	CHECK(strstr(log.data, "test: < Set-Cookie: ***\n"));
+	CHECK(strstr(log.data, "test: > X-Api-Key: ***\n"));
 	CHECK(strstr(log.data, "a=b&client_secret=***&grant=x&"
 			       "refresh_token=***\n"));
 	CHECK(strstr(log.data, "\"n\":1"));
