@@ -163,7 +163,9 @@ static int copy_entry(void *arg, struct op *op, const char *path,
 		      const struct entry *e)
 {
 	struct bundle *b = arg;
-	struct put_opt opt = { .mtime = e->mtime, .mode = PUT_CREATE };
+	struct put_opt opt = { .mtime = e->mtime,
+			       .mode = PUT_CREATE,
+			       .listed = true };
 	const char *to =
 		b->list.file ? b->as
 			     : arena_printf(&op->arena, "%s/%s", b->as, path);

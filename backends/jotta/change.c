@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "backends/jotta/alias.h"
 #include "backends/jotta/change.h"
 #include "lib/fold.h"
 #include "lib/vec.h"
@@ -163,7 +164,7 @@ static int make_dir(struct jotta *j, struct op *op, const char *path)
 	return 0;
 }
 
-int jotta_mkdir(struct backend *be, struct op *op, const char *path)
+static int make(struct backend *be, struct op *op, const char *path)
 {
 	struct jotta *j = jotta_of(be);
 	struct jfs_node n;
@@ -181,6 +182,40 @@ int jotta_mkdir(struct backend *be, struct op *op, const char *path)
 	if (found < 0)
 		return -1;
 	return found && jotta_lives(&n) ? 0 : jotta_make_mountpoint(j, op);
+}
+
+int jotta_mkdir(struct backend *be, struct op *op, const char *path)
+{
+	struct jotta *j = jotta_of(be);
+	const char *raw = jotta_raw(j, op, path);
+
+	if (make(be, op, path) < 0)
+		return -1;
+	pthread_mutex_lock(&j->account->lock);
+	jotta_alias_put(j->account->made, raw, "");
+	pthread_mutex_unlock(&j->account->lock);
+	return 0;
+}
+
+int jotta_need_dir(struct jotta *j, struct op *op, const char *path)
+{
+	const char *raw = jotta_raw(j, op, path);
+	bool made;
+
+	pthread_mutex_lock(&j->account->lock);
+	made = jotta_alias_get(j->account->made, raw);
+	pthread_mutex_unlock(&j->account->lock);
+	return made ? 0 : jotta_mkdir(&j->base, op, path);
+}
+
+void jotta_forget_dirs(struct jotta *j)
+{
+	struct jotta_account *a = j->account;
+
+	pthread_mutex_lock(&a->lock);
+	jotta_alias_free(a->made);
+	a->made = jotta_alias_new();
+	pthread_mutex_unlock(&a->lock);
 }
 
 /* What a folder holds, as far as rmdir() cares. */
@@ -226,6 +261,7 @@ int jotta_rmdir(struct backend *be, struct op *op, const char *path)
 		return no_dir(op);
 	if (jotta_is_mountpoint(j, path))
 		return 0; /* which stays */
+	jotta_forget_dirs(j);
 	if (jotta_post(j, op, path,
 		       j->hard_delete && !c.trash ? "rmDir=true" : "dlDir=true",
 		       NULL) < 0)
@@ -258,6 +294,7 @@ static int collect(void *arg, struct op *op, const struct entry *e)
 
 static int purge_dir(struct jotta *j, struct op *op, const char *dir)
 {
+	jotta_forget_dirs(j);
 	if (jotta_post(j, op, dir, j->hard_delete ? "rmDir=true" : "dlDir=true",
 		       NULL) < 0)
 		return no_dir(op);

@@ -28,4 +28,21 @@ bool jotta_is_mountpoint(const struct jotta *j, const char *path);
  */
 int jotta_make_mountpoint(struct jotta *j, struct op *op) MUST_CHECK;
 
+/*
+ * Make a folder, as mkdir() does, unless this process has made it before: what
+ * needs it then and does not find it makes it again.
+ */
+int jotta_need_dir(struct jotta *j, struct op *op, const char *path) MUST_CHECK;
+
+/* Some folder is going: none is known to be there any more. */
+void jotta_forget_dirs(struct jotta *j);
+
+/*
+ * upload.c: the file at `path` after a request that has changed it, by its
+ * answer, or else by a look.  Its texts are not kept.
+ */
+int jotta_file_after(struct jotta *j, struct op *op, const char *path,
+		     const struct http_answer *answer,
+		     struct jfs_node *out) MUST_CHECK;
+
 #endif

@@ -209,6 +209,7 @@ static void *account_new(void)
 
 	pthread_mutex_init(&a->lock, NULL);
 	a->aliases = jotta_alias_new();
+	a->made = jotta_alias_new();
 	return a;
 }
 
@@ -224,6 +225,7 @@ static void account_drop(void *data)
 	free(a->www_url);
 	free(a->username);
 	jotta_alias_free(a->aliases);
+	jotta_alias_free(a->made);
 	pthread_mutex_destroy(&a->lock);
 	free(a);
 }

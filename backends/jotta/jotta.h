@@ -55,6 +55,9 @@ struct jotta_account {
 	 * to it, by shown path: see jotta_raw().
 	 */
 	struct jotta_alias *aliases;
+
+	/* Folders that were made, by raw path: see jotta_need_dir(). */
+	struct jotta_alias *made;
 };
 
 struct jotta {

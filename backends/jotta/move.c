@@ -188,29 +188,57 @@ static bool was_done(struct transfer *t, struct op *op)
 	return done;
 }
 
-/* cp or mv, where nothing has been; and the cure for what comes out dead. */
-static int make_by_verb(struct transfer *t, struct op *op,
-			const struct jfs_node *want)
+/* The request itself, and the folder that it needs. */
+static int post_verb(struct transfer *t, struct op *op,
+		     struct http_answer *answer)
 {
-	struct jfs_node made;
-	const char *query;
+	const char *dir = jotta_parent(op, t->dst), *query;
 
-	if (verb(t->to, op, t->move ? "mv" : "cp", t->dst, &query) < 0)
+	if (verb(t->to, op, t->move ? "mv" : "cp", t->dst, &query) < 0 ||
+	    jotta_need_dir(t->to, op, dir) < 0)
 		return -1;
-	if (jotta_post(t->from, op, t->src, query, NULL) < 0) {
-		if (op->err.kind == ERR_EXISTS && want->hash.have)
-			return make_by_hash(t, op, want);
+	if (jotta_post(t->from, op, t->src, query, answer) == 0)
+		return 0;
+	if (op->err.kind != ERR_NOT_FOUND)
+		return -1;
+	/* The source, or a folder that somebody has removed. */
+	return jotta_mkdir(&t->to->base, op, dir) < 0
+		       ? -1
+		       : jotta_post(t->from, op, t->src, query, answer);
+}
+
+/* cp or mv, where nothing lives; and the cure for what comes out dead. */
+static int try_verb(struct transfer *t, struct op *op,
+		    const struct jfs_node *want)
+{
+	struct http_answer answer = { .body = "" };
+	struct jfs_node made, again = *want;
+
+	if (post_verb(t, op, &answer) < 0) {
 		if (!was_done(t, op))
 			return -1;
+		answer = (struct http_answer){ .body = "" };
 	}
-	if (jotta_node(t->to, op, t->dst, &made) < 0)
+	if (jotta_file_after(t->to, op, t->dst, &answer, &made) < 0)
 		return -1;
 	if (jotta_lives(&made) && !same_content(&made, want))
 		return err_set(&op->err, ERR_CONFLICT,
 			       "it has changed while it was copied");
 	if (jotta_lives(&made) && made.mtime == want->mtime)
 		return 0;
-	return jotta_by_hash(t->to, op, t->dst, want);
+	if (again.created == MTIME_UNKNOWN)
+		again.created = made.created;
+	return jotta_by_hash(t->to, op, t->dst, &again);
+}
+
+static int make_by_verb(struct transfer *t, struct op *op,
+			const struct jfs_node *want)
+{
+	if (try_verb(t, op, want) == 0)
+		return 0;
+	if (op->err.kind == ERR_EXISTS && want->hash.have)
+		return make_by_hash(t, op, want);
+	return -1;
 }
 
 /* The time in whole seconds, as it is kept. */
@@ -221,13 +249,22 @@ static int64_t kept_time(int64_t mtime)
 	return ns_of(t.tv_sec, 0);
 }
 
+static void show(const struct transfer *t, struct op *op,
+		 const struct jfs_node *made, struct entry *out)
+{
+	if (!out)
+		return;
+	jotta_entry(op, made, leaf(t->dst), out);
+	out->id = NULL; /* it may have got another */
+}
+
 static int run(struct transfer *t, struct op *op, const struct put_opt *opt,
 	       struct entry *out)
 {
 	struct jfs_node want = t->file, old;
 	int found = jotta_find(t->to, op, t->dst, &old);
 	bool lives = found == 1 && jotta_lives(&old);
-	int rc;
+	int rc = -1;
 
 	if (found < 0)
 		return -1;
@@ -247,20 +284,53 @@ static int run(struct transfer *t, struct op *op, const struct put_opt *opt,
 			return -1;
 		found = 0;
 	}
-	if (found == 0 &&
-	    jotta_mkdir(&t->to->base, op, jotta_parent(op, t->dst)) < 0)
-		return -1;
-	rc = -1;
 	if (found == 1 && want.hash.have)
 		rc = make_by_hash(t, op, &want);
 	else
 		rc = make_by_verb(t, op, &want);
 out:
-	if (rc == 0 && out)
-		jotta_entry(op, &want, leaf(t->dst), out);
-	if (rc == 0 && out)
-		out->id = NULL; /* it may have got another */
+	if (rc == 0)
+		show(t, op, &want, out);
 	return rc;
+}
+
+/*
+ * A copy to where a listing has just shown nothing, of what it has shown, is
+ * one request: whatever has changed meanwhile is seen in its answer.
+ */
+static bool is_listed(struct transfer *t, struct op *op,
+		      const struct put_opt *opt, const struct entry *seen)
+{
+	return opt->listed && opt->mode == PUT_CREATE && seen &&
+	       seen->kind == ENTRY_FILE && seen->size >= 0 &&
+	       seen->mtime != MTIME_UNKNOWN &&
+	       seen->hash.have & 1u << HASH_MD5 &&
+	       relation(t->from, t->src, t->to, t->dst, op) != 1;
+}
+
+/* 1: something is there, after all. */
+static int copy_listed(struct transfer *t, struct op *op,
+		       const struct put_opt *opt, const struct entry *seen,
+		       struct entry *out)
+{
+	int64_t mtime = opt->mtime == MTIME_UNKNOWN ? seen->mtime : opt->mtime;
+
+	t->file = (struct jfs_node){ .kind = JFS_FILE,
+				     .self = true,
+				     .complete = true,
+				     .size = seen->size,
+				     .mtime = kept_time(mtime),
+				     .created = MTIME_UNKNOWN,
+				     .hash = seen->hash,
+				     .mime = seen->mime };
+	if (try_verb(t, op, &t->file) < 0) {
+		if (op->err.kind != ERR_EXISTS)
+			return -1;
+		err_clear(&op->err);
+		return 1;
+	}
+	show(t, op, &t->file, out);
+	return 0;
 }
 
 int jotta_copy(struct backend *be, struct op *op, struct backend *from,
@@ -269,10 +339,18 @@ int jotta_copy(struct backend *be, struct op *op, struct backend *from,
 {
 	struct transfer t = { .to = jotta_of(be), .src = src, .dst = dst };
 
+	int rc = 1;
+
 	t.from = same_account(t.to, op, from);
-	if (!t.from || find_file(t.from, op, src, seen, &t.file) < 0)
+	if (!t.from)
 		return -1;
-	return run(&t, op, opt, out);
+	if (is_listed(&t, op, opt, seen))
+		rc = copy_listed(&t, op, opt, seen, out);
+	if (rc <= 0)
+		return rc;
+	return find_file(t.from, op, src, seen, &t.file) < 0
+		       ? -1
+		       : run(&t, op, opt, out);
 }
 
 int jotta_move(struct backend *be, struct op *op, struct backend *from,
@@ -439,8 +517,9 @@ int jotta_move_dir(struct backend *be, struct op *op, struct backend *from,
 		return -1;
 	if (old == 1)
 		return move_by_file(to, op, j, src, dst, 0);
-	if (jotta_mkdir(be, op, jotta_parent(op, dst)) < 0)
+	if (jotta_need_dir(to, op, jotta_parent(op, dst)) < 0)
 		return -1;
+	jotta_forget_dirs(to);
 	if (move_whole(to, op, j, src, dst) == 0)
 		return 0;
 	if (related == 0 && dir_was_moved(to, op, j, src, dst))

@@ -59,9 +59,8 @@ static int keep_file(void *arg, struct op *op, const struct jfs_node *n)
 	return 0;
 }
 
-/* What stands at `path` after cphash: by its answer, or else by a look. */
-static int file_after(struct jotta *j, struct op *op, const char *path,
-		      const struct http_answer *answer, struct jfs_node *out)
+int jotta_file_after(struct jotta *j, struct op *op, const char *path,
+		     const struct http_answer *answer, struct jfs_node *out)
 {
 	struct answered a = { .any = false };
 
@@ -99,7 +98,7 @@ int jotta_by_hash(struct jotta *j, struct op *op, const char *path,
 	struct http_request rq = { .method = "POST", .headers = headers };
 
 	if (jotta_jfs(j, op, path, "cphash=true", &rq, &answer) < 0 ||
-	    file_after(j, op, path, &answer, &now) < 0)
+	    jotta_file_after(j, op, path, &answer, &now) < 0)
 		goto out;
 	rc = 0;
 	if (!holds(&now, n->size, &n->hash) ||

@@ -143,6 +143,19 @@ moved_all_the_same() {
 	fault '"kind": "mv", "error_after": 500'
 	exits 0 "the same holds for a file" moveto jotta:m/c/f jotta:m/c/g
 	lists "which is moved" "d/ g" lsf jotta:m/c
+	rm -rf "$JD/fifty"
+	mkdir "$JD/fifty"
+	for i in {1..50}; do echo "$i" >"$JD/fifty/$i"; done
+	exits 0 "fifty files" copy "$JD/fifty" jotta:fifty
+	reset
+	exits 0 "are copied within the service" copy jotta:fifty jotta:double
+	is "by a request each, and one for the folder" \
+		"$(counter cp) $(counter mkdir)" "50 1"
+	check "without a look at each" [ "$(counter info)" -lt 10 ]
+	exits 0 "they are deleted" purge jotta:double
+	exits 0 "and copied to where they are in the trash" \
+		copy jotta:fifty jotta:double
+	exits 0 "all of them come out alive" check jotta:fifty jotta:double
 	fault '"kind": "cp", "lost": true'
 	exits 0 "and for a copy" copyto jotta:m/c/g jotta:m/h
 	lists "which is made" "h" lsf --files-only jotta:m
