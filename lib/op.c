@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <time.h>
 
+#include "lib/clock.h"
+
 void cancel_init(struct cancel *c)
 {
 	pthread_condattr_t attr;
@@ -29,9 +31,21 @@ void cancel_free(struct cancel *c)
 	pthread_mutex_destroy(&c->lock);
 }
 
+static bool is_in_grace(struct op *op)
+{
+	int64_t now;
+
+	if (!op->grace)
+		return false;
+	now = clock_mono();
+	if (!op->called_off)
+		op->called_off = now;
+	return now - op->called_off < op->grace;
+}
+
 int op_check(struct op *op)
 {
-	if (atomic_load(&op->cancel->set))
+	if (atomic_load(&op->cancel->set) && !is_in_grace(op))
 		return err_set(&op->err, ERR_CANCELED, "canceled");
 	return 0;
 }
@@ -50,7 +64,7 @@ int op_sleep(struct op *op, unsigned ms)
 		until.tv_sec++;
 	}
 	pthread_mutex_lock(&c->lock);
-	while (!atomic_load(&c->set) && rc != ETIMEDOUT)
+	while ((!atomic_load(&c->set) || op->grace) && rc != ETIMEDOUT)
 		rc = pthread_cond_timedwait(&c->wake, &c->lock, &until);
 	pthread_mutex_unlock(&c->lock);
 	return op_check(op);

@@ -30,6 +30,13 @@ struct op {
 	struct arena arena; /* results last until its owner resets it */
 	struct buf scratch; /* for bytes within one call: op_scratch() */
 	struct err err;
+
+	/*
+	 * For what has to be put in order after a cancel, too: it goes on for
+	 * so long (ns) once that has been noticed.
+	 */
+	int64_t grace;
+	int64_t called_off; /* when it was noticed; monotonic ns, or 0 */
 };
 
 static inline struct op op_begin(struct cancel *c)
@@ -52,7 +59,7 @@ static inline void *op_scratch(struct op *op, size_t n)
 	return buf_room(&op->scratch, n);
 }
 
-/* -1 with ERR_CANCELED once the work was called off, else 0. */
+/* -1 with ERR_CANCELED once the work was called off for good, else 0. */
 int op_check(struct op *op) MUST_CHECK;
 
 /* Sleep `ms`, or until the work is called off: then as op_check(). */

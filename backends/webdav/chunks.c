@@ -199,12 +199,12 @@ static void forget(const struct upload *u)
 		log_debug(u->path, "its journal stays");
 }
 
-static void discard_url(struct webdav *w, const char *url)
+static void discard_url(struct webdav *w, const struct op *op, const char *url)
 {
 	struct http_request rq = { .method = "DELETE", .url = url };
 	struct tidy t;
 
-	tidy_begin(&t);
+	tidy_begin(&t, op);
 	if (webdav_ask_url(w, &t.op, &rq, NULL) < 0)
 		log_debug(NULL, "delete an upload: %s", t.op.err.msg);
 	tidy_end(&t);
@@ -274,7 +274,7 @@ static int resume(struct upload *u, struct op *op, const char *base)
 		return 0;
 	u->url = arena_printf(&op->arena, "%s%s/", base, id);
 	if (!same) {
-		discard_url(u->w, u->url);
+		discard_url(u->w, op, u->url);
 		return 0;
 	}
 	if (list_url(u->w, op, u->url, see_part, u) == 0) {
@@ -382,14 +382,14 @@ static int send_parts(struct upload *u, struct op *op)
 }
 
 /* No answer to the MOVE: large files take the server longer than a proxy. */
-static bool was_put_together(struct upload *u)
+static bool was_put_together(struct upload *u, const struct op *op)
 {
 	struct multistatus_item now;
 	struct tidy t;
 	int64_t ns;
 	bool done;
 
-	tidy_begin(&t);
+	tidy_begin(&t, op);
 	done = list_url(u->w, &t.op, u->url, see_part, u) < 0 &&
 	       t.op.err.kind == ERR_NOT_FOUND &&
 	       webdav_look(u->w, &t.op, u->path, &now) == 0 && !now.dir &&
@@ -428,7 +428,7 @@ static int put_together(void *arg, struct op *op, bool over, const char *etag)
 			break;
 	}
 	/* libcurl repeats it on a connection that died: then it is a 404. */
-	if (op->err.kind == ERR_CANCELED || !was_put_together(u)) {
+	if (op->err.kind == ERR_CANCELED || !was_put_together(u, op)) {
 		if (op->err.code == 412 && !over)
 			err_set(&op->err, ERR_EXISTS, "something is there");
 		return -1;
@@ -455,12 +455,14 @@ static int begin(struct upload *u, struct op *op)
 }
 
 /* What the next run can use stays. */
-static void give_up(struct upload *u, const struct err *why)
+static void give_up(struct upload *u, const struct op *op)
 {
+	const struct err *why = &op->err;
+
 	if (u->journal &&
 	    (err_info(why->kind)->retry || why->kind == ERR_CANCELED))
 		return;
-	discard_url(u->w, u->url);
+	discard_url(u->w, op, u->url);
 	forget(u);
 }
 
@@ -492,7 +494,7 @@ int webdav_put_chunks(struct webdav *w, struct op *op, const char *path,
 		return -1;
 	if (send_parts(&u, op) < 0 ||
 	    webdav_place(w, op, path, opt, &u.facts, put_together, &u) < 0) {
-		give_up(&u, &op->err);
+		give_up(&u, op);
 		return -1;
 	}
 	forget(&u);

@@ -351,8 +351,8 @@ static int run(struct webdav *w, struct op *op, struct webdav_facts *out)
 	if (rc == 0)
 		rc = probe_move(&p, op);
 	if (rc < 0 || !p.facts.move_over)
-		webdav_discard(w, p.a);
-	webdav_discard(w, p.b);
+		webdav_discard(w, op, p.a);
+	webdav_discard(w, op, p.b);
 	/* A time that is lost when a file is moved must be set after that. */
 	if (p.facts.move_over && !p.facts.time_moves &&
 	    (p.facts.time == WEBDAV_TIME_HEADER ||

@@ -197,7 +197,7 @@ static int remove_piece(struct job *j, struct op *op, bool lost, bool *whole)
 		return -1;
 	if (!j->facts.if_none_match && !begins_so(j, op))
 		return -1;
-	webdav_discard_only(j->w, j->path,
+	webdav_discard_only(j->w, op, j->path,
 			    j->facts.stable_etag && *now.tag ? now.tag : NULL);
 	return 0;
 }
@@ -209,12 +209,12 @@ static int remove_piece(struct job *j, struct op *op, bool lost, bool *whole)
  * can only be ours: as a shorter file where the PUT could not have replaced
  * another's, or else by its bytes.
  */
-static bool survived(struct job *j, bool lost)
+static bool survived(struct job *j, const struct op *op, bool lost)
 {
 	struct tidy t;
 	bool whole = false;
 
-	tidy_begin(&t);
+	tidy_begin(&t, op);
 	/* Twice: the server may learn of the end later than we look. */
 	if (remove_piece(j, &t.op, lost, &whole) == 0 &&
 	    op_sleep(&t.op, SETTLE_MS) == 0 &&
@@ -230,7 +230,7 @@ static int settle_failure(struct job *j, struct op *op,
 {
 	if (a->status == 412)
 		return err_set(&op->err, ERR_EXISTS, "something is there");
-	if (was_refused(a) || !survived(j, err_info(op->err.kind)->retry))
+	if (was_refused(a) || !survived(j, op, err_info(op->err.kind)->retry))
 		return -1;
 	err_clear(&op->err);
 	return 0;
@@ -311,14 +311,14 @@ struct aside {
 };
 
 /* The MOVE's answer is lost: whether it was done all the same. */
-static bool was_moved(struct aside *aside)
+static bool was_moved(struct aside *aside, const struct op *op)
 {
 	struct job *j = aside->job;
 	struct multistatus_item now;
 	struct tidy t;
 	bool moved;
 
-	tidy_begin(&t);
+	tidy_begin(&t, op);
 	moved = webdav_look(j->w, &t.op, aside->path, &now) < 0 &&
 		(t.op.err.kind == ERR_NOT_FOUND ||
 		 t.op.err.kind == ERR_NO_DIR) &&
@@ -337,7 +337,7 @@ static int move_aside(void *arg, struct op *op, bool over, const char *etag)
 			    over, etag) == 0)
 		return 0;
 	/* libcurl repeats it on a connection that died: then it is a 404. */
-	if (op->err.kind == ERR_CANCELED || !was_moved(aside))
+	if (op->err.kind == ERR_CANCELED || !was_moved(aside, op))
 		return -1;
 	err_clear(&op->err);
 	return 0;
@@ -376,7 +376,7 @@ static int put_aside(struct job *j, struct op *op, struct entry *out)
 
 	if (send(j, op, aside.path, NULL, NULL, &a) < 0) {
 		if (a.status == 0 || !was_refused(&a))
-			webdav_discard(j->w, aside.path);
+			webdav_discard(j->w, op, aside.path);
 		return -1;
 	}
 	if (verify(j, op, aside.path, &now) < 0)
@@ -394,7 +394,7 @@ static int put_aside(struct job *j, struct op *op, struct entry *out)
 	webdav_fill(op, &j->facts, j->path, j->src->size, mtime, NULL, out);
 	return 0;
 fail:
-	webdav_discard(j->w, aside.path);
+	webdav_discard(j->w, op, aside.path);
 	return -1;
 }
 

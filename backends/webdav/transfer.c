@@ -230,8 +230,7 @@ void webdav_give_back(struct webdav *w, struct op *op, const char *path,
 	struct webdav *in = keep_root(w, opt);
 	struct tidy t;
 
-	(void)op; /* it may have been canceled: that must not stop this */
-	tidy_begin(&t);
+	tidy_begin(&t, op);
 	if (in && webdav_transfer(w, &t.op, "MOVE", in, opt->keep_old, path,
 				  false, false, NULL) < 0)
 		log_notice(path, "the old file is left at \"%s\": %s",
@@ -266,7 +265,7 @@ static int copy_new(struct job *j, struct op *op, const char *to)
 	}
 	if (settle_time(j->w, op, to, &j->facts, j->mtime) == 0)
 		return 0;
-	webdav_discard(j->w, to);
+	webdav_discard(j->w, op, to);
 	if (op->err.kind == ERR_UNSUPPORTED) {
 		pthread_mutex_lock(&s->lock);
 		s->copy_forgets = true;
@@ -304,7 +303,7 @@ static int place_copy(void *arg, struct op *op, bool over, const char *etag)
 	if (copy_new(j, op, aside) < 0)
 		return -1;
 	if (move_over(j, op, j->w, aside, over, etag) < 0) {
-		webdav_discard(j->w, aside);
+		webdav_discard(j->w, op, aside);
 		return -1;
 	}
 	if (forgets_moving(&j->facts))

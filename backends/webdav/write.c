@@ -8,6 +8,9 @@
 #include "lib/date.h"
 #include "lib/log.h"
 
+/* After a cancel: a server that answers needs less, and nobody waits longer. */
+#define TIDY_NS (8 * NS_PER_SEC)
+
 void webdav_header(struct webdav_headers *h, const char *name,
 		   const char *value)
 {
@@ -77,20 +80,21 @@ void webdav_content_headers(struct webdav *w, struct op *op,
 		webdav_header(h, "OC-Checksum", sum);
 }
 
-void tidy_begin(struct tidy *t)
+void tidy_begin(struct tidy *t, const struct op *op)
 {
-	cancel_init(&t->never);
-	t->op = op_begin(&t->never);
+	t->op = op_begin(op->cancel);
+	t->op.grace = TIDY_NS;
+	t->op.called_off = op->called_off;
 }
 
 void tidy_end(struct tidy *t)
 {
 	op_end(&t->op);
-	cancel_free(&t->never);
 }
 
 /* What a DELETE did is not asked: what is left is found by strays() later. */
-void webdav_discard_only(struct webdav *w, const char *path, const char *etag)
+void webdav_discard_only(struct webdav *w, const struct op *op,
+			 const char *path, const char *etag)
 {
 	const struct http_header headers[] = {
 		{ etag ? "If-Match" : NULL, etag },
@@ -99,15 +103,15 @@ void webdav_discard_only(struct webdav *w, const char *path, const char *etag)
 	struct http_request rq = { .method = "DELETE", .headers = headers };
 	struct tidy t;
 
-	tidy_begin(&t);
+	tidy_begin(&t, op);
 	if (webdav_ask(w, &t.op, path, false, &rq, NULL) < 0)
 		log_debug(path, "delete: %s", t.op.err.msg);
 	tidy_end(&t);
 }
 
-void webdav_discard(struct webdav *w, const char *path)
+void webdav_discard(struct webdav *w, const struct op *op, const char *path)
 {
-	webdav_discard_only(w, path, NULL);
+	webdav_discard_only(w, op, path, NULL);
 }
 
 void webdav_fill(struct op *op, const struct webdav_facts *f, const char *path,

@@ -85,14 +85,13 @@ void webdav_fill(struct op *op, const struct webdav_facts *f, const char *path,
 		 struct entry *out);
 
 /*
- * For clearing up after a failure: works after a cancel, too, and leaves the
- * failed op's error alone.
+ * For clearing up after a failure of `op`: works after a cancel, too, but then
+ * not for long, and leaves the failed op's error alone.
  */
 struct tidy {
-	struct cancel never;
 	struct op op;
 };
-void tidy_begin(struct tidy *t);
+void tidy_begin(struct tidy *t, const struct op *op);
 void tidy_end(struct tidy *t);
 
 /*
@@ -114,8 +113,9 @@ int webdav_missing_parent(struct webdav *w, struct op *op,
  * DELETE, if it has that ETag still (NULL: whatever it has); whether it went
  * well does not matter.
  */
-void webdav_discard(struct webdav *w, const char *path);
-void webdav_discard_only(struct webdav *w, const char *path, const char *etag);
+void webdav_discard(struct webdav *w, const struct op *op, const char *path);
+void webdav_discard_only(struct webdav *w, const struct op *op,
+			 const char *path, const char *etag);
 
 /* probe.c, for its test: the facts as a note, and back if not too old. */
 void facts_text(struct buf *b, const struct webdav_facts *f, int64_t now);
