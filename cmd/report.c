@@ -225,10 +225,10 @@ static void add_traffic(struct buf *b, const struct report *r, int64_t ns)
 	if (resumed) {
 		buf_adds(b, ", ");
 		show_size(b, resumed);
-		buf_adds(b, " of it copied before");
+		buf_adds(b, " of it there already");
 	}
 	add_part(b, atomic_load(&r->stats.already),
-		 "already there and not sent");
+		 "files not sent");
 	add_part(b, atomic_load(&r->stats.strays),
 		 "left-overs of broken runs removed");
 }
