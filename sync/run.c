@@ -6,6 +6,8 @@
 
 #include "lib/clock.h"
 
+enum { THROTTLED_MAX = 8 };
+
 void sync_opts_init(struct sync_opts *o)
 {
 	*o = (struct sync_opts){
@@ -90,6 +92,8 @@ void run_did(struct sync_run *r, enum sync_action a, const char *path,
 
 	atomic_fetch_add_explicit(counter(r->stats, a), 1,
 				  memory_order_relaxed);
+	if (atomic_load_explicit(&r->throttled, memory_order_relaxed))
+		atomic_store(&r->throttled, 0);
 	run_event(r, &e);
 }
 
@@ -114,20 +118,46 @@ int run_stop(struct sync_run *r, struct op *op)
 	return -1;
 }
 
+/*
+ * A service that still asks to slow down after all tries of one call, and of
+ * the next: a plan's limit, which is not over for the rest of the files.
+ */
+static bool is_throttled(struct sync_run *r, const struct err *e)
+{
+	if (e->kind != ERR_BUSY || (e->code != 429 && e->code != 509))
+		return false;
+	return atomic_fetch_add(&r->throttled, 1) + 1 >= THROTTLED_MAX;
+}
+
+/* One sentence is enough: not one of each file that was under way. */
+static bool is_known(struct sync_run *r, const struct err *e)
+{
+	bool known;
+
+	pthread_mutex_lock(&r->lock);
+	known = r->fatal.kind == e->kind && r->fatal.code == e->code;
+	pthread_mutex_unlock(&r->lock);
+	return known;
+}
+
 void run_failed(struct sync_run *r, struct op *op, const char *path)
 {
 	struct sync_event e = { .action = ACTION_FAIL,
 				.path = path,
 				.err = &op->err };
+	bool fatal;
 
 	if (op->err.kind == ERR_CANCELED) {
 		run_stop(r, op);
 		return;
 	}
+	fatal = err_info(op->err.kind)->fatal || is_throttled(r, &op->err);
+	if (fatal && is_known(r, &op->err))
+		return;
+	if (fatal)
+		run_stop(r, op);
 	atomic_fetch_add(&r->stats->failed, 1);
 	run_event(r, &e);
-	if (err_info(op->err.kind)->fatal)
-		run_stop(r, op);
 }
 
 int run_check(struct sync_run *r, struct op *op)

@@ -55,6 +55,7 @@ struct sync_run {
 	struct batch *parked; /* transfer.c */
 	struct err fatal;     /* why the run was stopped; the first one */
 	atomic_bool stopped;
+	_Atomic unsigned throttled;  /* calls given up in a row, run.c */
 	atomic_bool incomplete;      /* a listing failed */
 	_Atomic int64_t to_delete;   /* files at the destination */
 	pthread_mutex_t report_lock; /* one event at a time */
@@ -102,7 +103,7 @@ void path_join(struct buf *path, const char *dir, const char *name);
 void run_event(struct sync_run *r, const struct sync_event *e);
 void run_did(struct sync_run *r, enum sync_action a, const char *path,
 	     int64_t size, const char *reason);
-/* Report op->err about `path`; a fatal one stops the run. */
+/* Report op->err about `path`; a fatal one stops the run, and is told once. */
 void run_failed(struct sync_run *r, struct op *op, const char *path);
 void run_notice(struct sync_run *r, const char *path, const char *text);
 /* Stop with op->err, if nothing else has stopped it before. Returns -1. */

@@ -99,10 +99,14 @@ static bool is_lock(const struct words *w, const char *how)
 	return says(w, how) && says(w, "lock");
 }
 
-/* Where the status alone leaves it open: NULL if the words do, too. */
+/*
+ * Where the status alone leaves it open: NULL if the words do, too.  A lock is
+ * of the whole account, so no other file fares better: as with a wrong login.
+ */
 static const char *refusal(const struct words *w, enum err_kind *kind)
 {
-	*kind = ERR_DENIED;
+	if (is_lock(w, "write") || is_lock(w, "read"))
+		*kind = ERR_AUTH;
 	if (is_lock(w, "write"))
 		return "the account is locked for writing; its web page says "
 		       "why (mostly it is over its quota, or not paid for)";
@@ -123,7 +127,7 @@ static const struct {
 	const char *text;
 } statuses[] = {
 	{ 401, ERR_AUTH,      "the service does not accept the login" },
-	{ 402, ERR_DENIED,    "the service wants to be paid first" },
+	{ 402, ERR_AUTH,      "the service wants to be paid first" },
 	{ 403, ERR_DENIED,    "the service does not allow it" },
 	{ 404, ERR_NOT_FOUND, "no such file" },
 	{ 408, ERR_TIMEOUT,   "the service has waited too long" },

@@ -211,7 +211,7 @@ refusals() {
 	exits 1 "a full account is an error" copyto jotta:get/big jotta:full/big
 	says "which is named" "quota"
 	control '{"op": "set", "quota": -1, "write_locked": true}' >/dev/null
-	exits 1 "so is a locked one" mkdir jotta:new
+	exits 5 "so is a locked one" mkdir jotta:new
 	says "which is named, too" "locked for writing"
 	control '{"op": "set", "write_locked": false}' >/dev/null
 	fault '"kind": "info", "status": 509, "retry_after": 0, "count": 2'

@@ -402,11 +402,11 @@ static void refusals_are_told_apart(void)
 		  "quota is full" },
 		{ 403,
 		  "<error><reason>account is write-locked</reason></error>",
-		  ERR_DENIED, "locked for writing" },
+		  ERR_AUTH, "locked for writing" },
 		{ 402, "{\"message\":\"account is quota-write-locked\"}",
-		  ERR_DENIED, "locked for writing" },
+		  ERR_AUTH, "locked for writing" },
 		{ 403, "<error><message>read-locked</message></error>",
-		  ERR_DENIED, "locked for reading" },
+		  ERR_AUTH, "locked for reading" },
 		{ 403, "<html><body>no</body></html>", ERR_DENIED,
 		  "does not allow" },
 		{ 400, "{\"message\":\"illegal \\u001b[2Jname\"}", ERR_DENIED,
@@ -414,6 +414,7 @@ static void refusals_are_told_apart(void)
 		{ 500, "<error><mess", ERR_SERVER, "failed" },
 		{ 502, "", ERR_SERVER, "proxy" },
 		{ 401, "", ERR_AUTH, "login" },
+		{ 402, "", ERR_AUTH, "paid" },
 	};
 	struct nodes n;
 
