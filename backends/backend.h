@@ -129,7 +129,8 @@ typedef int version_fn(void *arg, struct op *op, const struct version *v);
 /* A public link to a path. */
 struct link {
 	const char *path; /* below the backend's root */
-	const char *url;
+	const char *url;  /* of a file: its content, if there is such a one */
+	const char *page; /* to be looked at in a browser, or NULL */
 	enum entry_kind kind;
 	int64_t expires; /* ns since 1970; 0 never or unknown */
 };

@@ -50,6 +50,8 @@ static void add_json(struct buf *b, const struct link *link)
 	json_path(&j, "path", link->path);
 	json_str(&j, "kind", entry_kind_name(link->kind));
 	json_str(&j, "url", link->url);
+	if (link->page)
+		json_str(&j, "page", link->page);
 	if (link->expires)
 		json_time(&j, "expires", link->expires);
 	json_end(&j);
@@ -336,14 +338,16 @@ const struct cmd cmd_link = {
 	.args = "PLACE...",
 	.summary = "make addresses that anybody can open",
 	.about = "Prints a public address of PLACE, a file or folder; who has "
-		 "it needs no account. One that is shared already keeps its "
-		 "address.\n\n"
+		 "it needs no account. Of a file it is the address of its "
+		 "content, which curl can get; of a folder that of a page. One "
+		 "that is shared already keeps its address.\n\n"
 		 "Several places of one remote get one address: they are "
 		 "copied, by the service itself, into a new folder below "
 		 "\"" SHARED_FOLDER "\" at the remote's root, and that is "
 		 "shared. Delete it when it has served.\n\n"
 		 "--list looks through all folders below PLACE. With --json: "
-		 "objects with path, kind, url and, if it is known, expires.",
+		 "objects with path, kind, url, page (to be looked at in a "
+		 "browser) and, if it is known, expires.",
 	.min_args = 1,
 	.max_args = -1,
 	.groups = groups,

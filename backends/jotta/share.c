@@ -23,30 +23,48 @@ static void add_link_path(struct buf *url, const char *path)
 	buf_adds(url, path);
 }
 
-/*
- * The address of the page, or, if the service names none, of the content
- * itself.  NULL for a node without a link.
- */
-static const char *link_url(struct jotta *j, struct op *op,
-			    const char *username, const struct jfs_node *n)
+static const char *page_url(struct jotta *j, struct op *op,
+			    const struct jfs_node *n)
 {
 	struct buf url = BUF_INIT;
 	const char *out;
 
-	if (!n->public_uri || *n->public_uri == '\0')
+	if (!n->public_path || *n->public_path == '\0')
 		return NULL;
 	buf_adds(&url, j->account->www_url);
-	if (n->public_path && *n->public_path) {
-		add_link_path(&url, n->public_path);
-	} else {
-		buf_adds(&url, "opin/io/downloadPublic/");
-		url_encode(&url, username);
-		buf_adds(&url, "/");
-		url_encode(&url, n->public_uri);
-	}
+	add_link_path(&url, n->public_path);
 	out = arena_strdup(&op->arena, url.data);
 	buf_free(&url);
 	return out;
+}
+
+static const char *content_url(struct jotta *j, struct op *op,
+			       const char *username, const char *uri)
+{
+	struct buf url = BUF_INIT;
+	const char *out;
+
+	buf_addf(&url, "%sopin/io/downloadPublic/", j->account->www_url);
+	url_encode(&url, username);
+	buf_adds(&url, "/");
+	url_encode(&url, uri);
+	out = arena_strdup(&op->arena, url.data);
+	buf_free(&url);
+	return out;
+}
+
+/* The addresses of a node; none if it has no link.  A folder has no content. */
+static void set_urls(struct jotta *j, struct op *op, const char *username,
+		     const struct jfs_node *n, struct link *out)
+{
+	out->kind = n->kind == JFS_FILE ? ENTRY_FILE : ENTRY_DIR;
+	out->url = out->page = NULL;
+	if (!n->public_uri || *n->public_uri == '\0')
+		return;
+	out->page = page_url(j, op, n);
+	out->url = out->page && out->kind == ENTRY_DIR
+			   ? out->page
+			   : content_url(j, op, username, n->public_uri);
 }
 
 /* What an answer says of the thing that was shared. */
@@ -62,8 +80,7 @@ static int keep_self(void *arg, struct op *op, const struct jfs_node *n)
 
 	if (!n->self || n->kind == JFS_REVISION)
 		return 0;
-	s->link.kind = n->kind == JFS_FILE ? ENTRY_FILE : ENTRY_DIR;
-	s->link.url = link_url(s->j, op, s->username, n);
+	set_urls(s->j, op, s->username, n, &s->link);
 	return 0;
 }
 
@@ -108,12 +125,9 @@ static int show_link(void *arg, struct op *op, const char *path,
 		     const struct jfs_node *n)
 {
 	struct linked *l = arg;
-	struct link link = {
-		.path = path,
-		.url = link_url(l->j, op, l->username, n),
-		.kind = n->kind == JFS_FILE ? ENTRY_FILE : ENTRY_DIR,
-	};
+	struct link link = { .path = path };
 
+	set_urls(l->j, op, l->username, n, &link);
 	return link.url && !n->deleted ? l->fn(l->arg, op, &link) : 0;
 }
 

@@ -355,6 +355,10 @@ links() {
 	url=$(cat "$OUT")
 	check "under an address" sh -c 'case $1 in "$2"/*) ;; *) false ;; esac' \
 		- "$url" "$URL"
+	check "which is its content" \
+		sh -c 'curl -sSf "$2" | cmp - "$1"' - "$SHM/public" "$url"
+	ferry link --json jotta:l/public
+	says "--json names the page, too" '"page":"'"$URL/s/"
 	lists "the same again" "$url" link jotta:l/public
 	lists "it is listed" "$url l/public" link --list jotta:
 	exits 0 "a folder is shared" link jotta:l
@@ -392,9 +396,24 @@ account() {
 	check "and is not asked again and again" [ "$(counter allocate)" -le 1 ]
 	control '{"op": "set", "quota": -1, "write_locked": true}' >/dev/null
 	reset
-	exits 3 "nor does a locked one" copy "$SHM/more" jotta:
+	exits 5 "nor does a locked one" copy "$SHM/more" jotta:
 	check "and is not asked again and again" [ "$(counter allocate)" -le 1 ]
+	mkdir "$SHM/lots"
+	control '{"op": "mkdir", "path": "/Jotta/Archive/lots"}' >/dev/null
+	for i in {1..500}; do echo "$i" >"$SHM/lots/$i"; done
+	reset
+	exits 5 "with many files, too" copy "$SHM/lots" jotta:lots
+	is "it is told in one sentence, not of each" \
+		"$(grep -c '^error: .*locked for writing' "$ERR")" 1
+	check "and the rest are not tried" [ "$(counter allocate)" -lt 100 ]
 	control '{"op": "set", "write_locked": false}' >/dev/null
+	fault '"kind": "allocate", "status": 509, "count": -1, "retry_after": 0'
+	exits 1 "a plan that is throttled for good ends a run" \
+		copy "$SHM/lots" jotta:lots
+	says "and is named" "the plan's bandwidth is used up"
+	check "before each file was tried" \
+		[ "$(grep -c "^error: " "$ERR")" -lt 100 ]
+	clear_faults
 	exits 0 "afterwards it does" copy "$SHM/more" jotta:
 	exits 0 "a time is set" touch -t 2020-02-03T04:05:06 jotta:more
 	lists "and shown" "2020-02-03 04:05:06" lsf --files-only -F t jotta: \
