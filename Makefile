@@ -105,7 +105,8 @@ $(FUZZERS): %: %.o $(B)/tests/lib/replay.o $(B)/core.a
 endif
 
 # Programs of the benchmark, which share nothing with ferry.
-BENCH := $(addprefix $(B)/tests/lib/,mktree measure floor delay_proxy)
+BENCH := $(addprefix $(B)/tests/lib/,bare_puts mktree measure floor \
+	   delay_proxy)
 $(BENCH): %: %.o
 	$(call say,LINK)
 	$(Q)$(LINK)
