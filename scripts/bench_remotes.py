@@ -345,18 +345,23 @@ class Remotes:
         shutil.rmtree(src)
 
     def jotta_million(self):
-        files, folders = self.scale(1000000), self.scale(200)
-        jotta = self.simulate()
-        for d in range(folders):
-            jotta.control(op="generate", files=files // folders,
-                          path="/Jotta/Archive/gen/folder-%03d" % d)
+        files = self.scale(1000000)
         empty = self.path("empty")
         os.mkdir(empty)
-        for title, command in (
-                ("size", ["size", "jotta:gen"]),
-                ("sync --dry-run", ["sync", "--dry-run", "jotta:gen",
-                                    empty])):
-            self.turns("%s of %d entries, Jottacloud" % (title, files),
-                       {"ferry": self.jotta_ferry(jotta, *command)}, [],
-                       memory=64)
+        # A large folder is held whole by whoever compares it.
+        for folders in (self.scale(10000), self.scale(200)):
+            jotta = self.simulate()
+            for d in range(folders):
+                jotta.control(op="generate", files=files // folders,
+                              path="/Jotta/Archive/gen/folder-%05d" % d)
+            for title, command in (
+                    ("size", ["size", "jotta:gen"]),
+                    ("sync --dry-run", ["sync", "--dry-run", "jotta:gen",
+                                        empty])):
+                self.turns("%s of %d entries in %d folders, Jottacloud" % (
+                    title, files, folders),
+                    {"ferry": self.jotta_ferry(jotta, *command)}, [],
+                    memory=64)
+            self.running.remove(jotta)
+            jotta.stop()
         os.rmdir(empty)
