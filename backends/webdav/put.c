@@ -192,10 +192,11 @@ static int remove_piece(struct job *j, struct op *op, bool lost, bool *whole)
 
 	if (webdav_look(j->w, op, j->path, &now) < 0)
 		return op->err.code == 404 ? 0 : -1;
-	*whole = lost && !now.dir && is_whole(j, &now);
-	if (*whole || now.dir || now.size < 0 || now.size >= j->src->size)
+	if (now.dir || now.size < 0 || now.size > j->src->size ||
+	    !begins_so(j, op))
 		return -1;
-	if (!j->facts.if_none_match && !begins_so(j, op))
+	*whole = lost && is_whole(j, &now);
+	if (now.size == j->src->size)
 		return -1;
 	webdav_discard_only(j->w, op, j->path,
 			    j->facts.stable_etag && *now.tag ? now.tag : NULL);
@@ -205,9 +206,9 @@ static int remove_piece(struct job *j, struct op *op, bool lost, bool *whole)
 /*
  * A PUT to the final name, where nothing had been, has broken off: nothing, the
  * whole, or a piece of it may stand there.  True if it is the whole, which it
- * can be only if all was sent and the answer `lost`.  A piece is removed if it
- * can only be ours: as a shorter file where the PUT could not have replaced
- * another's, or else by its bytes.
+ * can be only if all was sent and the answer `lost`.  That it is ours, its
+ * bytes must say: another's may have come just before, and the answer that was
+ * lost have been a refusal.
  */
 static bool survived(struct job *j, const struct op *op, bool lost)
 {
@@ -284,20 +285,18 @@ int webdav_place(struct webdav *w, struct op *op, const char *path,
 {
 	const char *etag = NULL;
 	struct entry old;
-	bool there, kept = false;
+	bool there, moved = false;
 
 	if (webdav_check_place(w, op, path, opt, &there, &old) < 0)
 		return -1;
-	if (there && opt->keep_old) {
-		if (webdav_keep_old(w, op, path, opt) < 0)
-			return -1;
-		kept = true;
-	} else if (there && f->stable_etag && f->if_header) {
+	if (there && opt->keep_old &&
+	    webdav_keep_old(w, op, path, opt, f, &old, &moved) < 0)
+		return -1;
+	if (there && !moved && f->stable_etag && f->if_header)
 		etag = old.tag;
-	}
-	if (move(arg, op, there && !kept, etag) == 0)
+	if (move(arg, op, there && !moved, etag) == 0)
 		return 0;
-	if (kept)
+	if (moved)
 		webdav_give_back(w, op, path, opt);
 	if (op->err.kind == ERR_EXISTS && opt->mode != PUT_CREATE)
 		op->err.kind = ERR_CONFLICT; /* came while this was written */

@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "backends/webdav/propfind.h"
-#include "lib/clock.h"
+#include "backends/webdav/write.h"
+#include "lib/date.h"
 #include "lib/parse.h"
 
 static bool is_absent(enum err_kind kind)
@@ -83,8 +84,10 @@ struct download {
 	const char *etag; /* what the file must have, or NULL */
 	int64_t off, len; /* asked for; -1: to the end */
 	bool ranged;      /* it was asked for a range */
-	bool trusting;    /* an answer without ETag is taken */
-	bool bare;        /* it had none */
+	bool trusting;    /* an answer without that ETag may be taken */
+	bool bare;        /* it had none, or another one */
+	int64_t size;     /* as PROPFIND told, SIZE_UNKNOWN if not asked */
+	int64_t modified; /* the same, MTIME_UNKNOWN */
 	int64_t skip;     /* bytes to drop, of a server that knows no parts */
 	int64_t left;     /* bytes to come; -1 unknown */
 };
@@ -146,21 +149,57 @@ static int check_range(struct download *d, struct op *op,
 	return 0;
 }
 
+/*
+ * By its ETag, an answer may be of any content.  One that has another than in
+ * PROPFIND, as where something stands before the server, must have the time
+ * that PROPFIND tells: it might come out of an old store.
+ */
+static int check_bare(const struct download *d, struct op *op,
+		      const struct http_answer *a, bool other)
+{
+	const char *text = http_header(a, "Last-Modified");
+	int64_t ns;
+
+	if (!d->trusting)
+		return other ? changed(op)
+			     : err_set(&op->err, ERR_CONFLICT,
+				       "it has no ETag");
+	if (text && date_parse_http(text, &ns) &&
+	    d->modified != MTIME_UNKNOWN) {
+		if (webdav_seconds(ns) == webdav_seconds(d->modified))
+			return 0;
+	} else if (!other) {
+		return 0;
+	}
+	return changed(op);
+}
+
+/* A page to sign in on, for one, is no file. */
+static int check_size(const struct download *d, struct op *op, int64_t size)
+{
+	if (d->size == SIZE_UNKNOWN || size == d->size)
+		return 0;
+	return err_set(&op->err, ERR_CORRUPT,
+		       "what the server sends is not the file that it lists: "
+		       "%" PRId64 " bytes instead of %" PRId64,
+		       size, d->size);
+}
+
 static int download_head(void *arg, struct op *op, const struct http_answer *a)
 {
 	struct download *d = arg;
 	const char *etag = http_header(a, "ETag");
 	const char *length = http_header(a, "Content-Length");
+	bool other;
 
 	if (etag && *etag == '\0')
 		etag = NULL;
-	if (d->etag && etag && !webdav_same_etag(d->etag, etag))
-		return changed(op);
-	d->bare = !etag;
-	if (d->etag && !etag && !d->trusting)
-		return err_set(&op->err, ERR_CONFLICT, "it has no ETag");
+	other = d->etag && etag && !webdav_same_etag(d->etag, etag);
+	d->bare = !etag || other;
+	if (d->etag && d->bare && check_bare(d, op, a, other) < 0)
+		return -1;
 	/* Of the very same content, what is asked for can be cut out. */
-	if (a->status == 200 && d->len < 0 && etag && d->etag &&
+	if (a->status == 200 && d->len < 0 && !d->bare && d->etag &&
 	    webdav_etag_is_strong(d->etag))
 		d->skip = d->off;
 	else if (d->ranged)
@@ -169,8 +208,9 @@ static int download_head(void *arg, struct op *op, const struct http_answer *a)
 		return err_set(&op->err, ERR_SERVER,
 			       "the server has answered with status %d",
 			       a->status);
-	if (!length || !parse_int(length, &d->left) || d->left < 0)
-		d->left = -1;
+	if (length && parse_int(length, &d->left) && d->left >= 0)
+		return d->bare ? check_size(d, op, d->left) : 0;
+	d->left = d->bare && d->size != SIZE_UNKNOWN ? d->size : -1;
 	return 0;
 }
 
@@ -259,39 +299,41 @@ static int download(struct webdav *w, struct op *op, const char *path,
 
 /* What is there, if it is a file and still the one with this tag. */
 static int look_at_file(struct webdav *w, struct op *op, const char *path,
-			const char *tag, const char **etag)
+			const char *tag, struct download *d)
 {
-	struct entry e;
+	struct multistatus_item now;
 
-	if (webdav_find_etag(w, op, path, &e, etag) < 0) {
+	if (webdav_look(w, op, path, &now) < 0) {
 		if (op->err.kind == ERR_NO_DIR)
 			op->err.kind = ERR_NOT_FOUND;
 		return -1;
 	}
-	if (e.kind == ENTRY_DIR)
+	if (now.dir)
 		return err_set(&op->err, ERR_IS_DIR, "is a folder");
-	if (tag && (!*etag || !webdav_same_etag(tag, *etag)))
+	if (tag && (!*now.tag || !webdav_same_etag(tag, now.tag)))
 		return changed(op);
+	d->etag = *now.tag ? now.tag : NULL;
+	d->size = now.size;
+	if (!webdav_modified(now.modified, &d->modified))
+		d->modified = MTIME_UNKNOWN;
 	return 0;
 }
 
 /*
  * From a server whose answers to GET have no ETags (lighttpd, for types that it
- * does not know): it is the file that was meant if PROPFIND's is the right one
- * before, and still is behind the last byte.
+ * does not know) or their own: it is the file that was meant if PROPFIND's is
+ * the right one before, and still is behind the last byte.
  */
 static int download_bare(struct webdav *w, struct op *op, const char *path,
 			 struct download *d)
 {
-	const char *etag;
-
 	d->trusting = true;
-	if (look_at_file(w, op, path, d->etag, &etag) < 0 ||
+	if (look_at_file(w, op, path, d->etag, d) < 0 ||
 	    download(w, op, path, d) < 0)
 		return -1;
 	if (!d->bare)
 		return 0;
-	return look_at_file(w, op, path, d->etag, &etag);
+	return look_at_file(w, op, path, d->etag, d);
 }
 
 static bool is_bare(struct webdav_service *s, bool found)
@@ -322,6 +364,8 @@ int webdav_get(struct backend *be, struct op *op, const char *path,
 		.len = opt->len,
 		.ranged = opt->off > 0 || opt->len >= 0,
 		.left = -1,
+		.size = SIZE_UNKNOWN,
+		.modified = MTIME_UNKNOWN,
 	};
 	int64_t end;
 
@@ -331,7 +375,7 @@ int webdav_get(struct backend *be, struct op *op, const char *path,
 	if (opt->len > 0 && __builtin_add_overflow(opt->off, opt->len, &end))
 		d.len = -1;
 	if ((!opt->tag || opt->len == 0) &&
-	    look_at_file(w, op, path, opt->tag, &d.etag) < 0)
+	    look_at_file(w, op, path, opt->tag, &d) < 0)
 		return -1;
 	if (opt->len == 0)
 		return 0;
@@ -341,8 +385,10 @@ int webdav_get(struct backend *be, struct op *op, const char *path,
 		return 0;
 	if (!d.etag || !d.bare || op->err.kind != ERR_CONFLICT)
 		return -1;
-	is_bare(w->service, true);
-	return download_bare(w, op, path, &d);
+	if (download_bare(w, op, path, &d) < 0)
+		return -1;
+	is_bare(w->service, d.bare);
+	return 0;
 }
 
 struct hashing {

@@ -5,6 +5,8 @@
 #include "backends/webdav/write.h"
 #include "lib/log.h"
 
+enum { SMALL_MAX = 8 * 1024 * 1024 }; /* is copied in a moment */
+
 static const char *parent_of(struct op *op, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -188,40 +190,91 @@ static int no_file_there(struct op *op)
 	return -1;
 }
 
+/* `src`, of `from`, to where the old file shall lie; what is there is older. */
+static int put_away(struct webdav *in, struct op *op, struct webdav *from,
+		    const char *src, const char *to)
+{
+	struct entry there;
+
+	if (webdav_transfer(in, op, "MOVE", from, src, to, false, false,
+			    NULL) == 0)
+		return 0;
+	if (op->err.kind != ERR_EXISTS)
+		return -1;
+	if (webdav_find(in, op, to, &there) < 0)
+		return -1;
+	if (there.kind == ENTRY_DIR)
+		return err_set(&op->err, ERR_IS_DIR, "a folder is at \"%s\"",
+			       to);
+	return webdav_transfer(in, op, "MOVE", from, src, to, false, true,
+			       NULL);
+}
+
+/*
+ * A copy, which is whole before it is called the old file.  The server may be
+ * at it for longer than anyone waits: then it writes to a name that nobody
+ * knows.
+ */
+static int keep_copy(struct webdav *w, struct op *op, const char *path,
+		     struct webdav *in, const char *to, const struct entry *old,
+		     const struct webdav_facts *f)
+{
+	const char *aside = webdav_aside(op, to);
+	struct entry now;
+
+	if (webdav_transfer(in, op, "COPY", w, path, aside, false, false,
+			    NULL) < 0)
+		goto failed;
+	if (webdav_find(in, op, aside, &now) < 0)
+		goto failed;
+	if (now.kind == ENTRY_DIR || now.size != old->size) {
+		err_set(&op->err, ERR_SERVER, "the server's copy is not whole");
+		goto failed;
+	}
+	if (!forgets_moving(f))
+		try_settle(in, op, aside, f, old->mtime);
+	if (put_away(in, op, in, aside, to) < 0)
+		goto failed;
+	if (forgets_moving(f))
+		try_settle(in, op, to, f, old->mtime);
+	return 0;
+failed:
+	webdav_discard(in, op, aside);
+	return -1;
+}
+
 int webdav_keep_old(struct webdav *w, struct op *op, const char *path,
-		    const struct put_opt *opt)
+		    const struct put_opt *opt, const struct webdav_facts *f,
+		    const struct entry *old, bool *moved)
 {
 	struct webdav *in = keep_root(w, opt);
-	struct webdav_facts f;
-	struct entry old, there;
+	const char *to = opt->keep_old;
 
+	*moved = false;
 	if (!in)
 		return err_set(&op->err, ERR_UNSUPPORTED,
 			       "the old file cannot be kept on another "
 			       "service");
-	if (webdav_facts(w, op, &f) < 0)
-		return -1;
-	if (webdav_find(w, op, path, &old) < 0)
-		return no_file_there(op);
-	if (old.kind == ENTRY_DIR)
-		return err_set(&op->err, ERR_IS_DIR, "a folder is there");
-	if (webdav_transfer(in, op, "MOVE", w, path, opt->keep_old, false,
-			    false, NULL) < 0) {
-		if (op->err.kind != ERR_EXISTS)
-			return err_wrap(&op->err, "keep the old file as \"%s\"",
-					opt->keep_old);
-		if (webdav_find(in, op, opt->keep_old, &there) < 0)
-			return -1;
-		if (there.kind == ENTRY_DIR)
-			return err_set(&op->err, ERR_IS_DIR,
-				       "a folder is at \"%s\"", opt->keep_old);
-		if (webdav_transfer(in, op, "MOVE", w, path, opt->keep_old,
-				    false, true, NULL) < 0)
-			return -1;
+	if (f->move_over) {
+		if (keep_copy(w, op, path, in, to, old, f) == 0)
+			return 0;
+		if (op->err.kind != ERR_NO_SPACE &&
+		    (op->err.kind == ERR_CANCELED ||
+		     op->err.kind == ERR_IS_DIR ||
+		     err_info(op->err.kind)->fatal))
+			goto failed;
+		/* no COPY, or no room for two, or it takes too long */
+		log_debug(path, "not copied but moved away: %s", op->err.msg);
+		err_clear(&op->err);
 	}
-	if (forgets_moving(&f))
-		try_settle(in, op, opt->keep_old, &f, old.mtime);
+	if (put_away(in, op, w, path, to) < 0)
+		goto failed;
+	*moved = true;
+	if (forgets_moving(f))
+		try_settle(in, op, to, f, old->mtime);
 	return 0;
+failed:
+	return err_wrap(&op->err, "keep the old file as \"%s\"", to);
 }
 
 void webdav_give_back(struct webdav *w, struct op *op, const char *path,
@@ -243,9 +296,25 @@ struct job {
 	struct webdav *w, *from;
 	const char *src, *dst;
 	struct webdav_facts facts;
+	int64_t size;
 	int64_t mtime; /* that it is to have */
 	bool forced;   /* it is not the source's */
 };
+
+/* A server that was killed on the way leaves what it had written. */
+static bool is_whole(struct job *j, struct op *op, const char *to)
+{
+	struct entry now;
+
+	if (j->size <= SMALL_MAX)
+		return true;
+	if (webdav_find(j->w, op, to, &now) < 0)
+		return false;
+	if (now.kind == ENTRY_FILE && now.size == j->size)
+		return true;
+	err_set(&op->err, ERR_SERVER, "the server's copy is not whole");
+	return false;
+}
 
 /*
  * COPY to a name where nothing is, with the source's time.  If that cannot be
@@ -259,12 +328,15 @@ static int copy_new(struct job *j, struct op *op, const char *to)
 	if (webdav_transfer(j->w, op, "COPY", j->from, j->src, to, false, false,
 			    NULL) < 0)
 		return -1;
+	if (!is_whole(j, op, to))
+		goto discard;
 	if (j->forced) {
 		try_settle(j->w, op, to, &j->facts, j->mtime);
 		return 0;
 	}
 	if (settle_time(j->w, op, to, &j->facts, j->mtime) == 0)
 		return 0;
+discard:
 	webdav_discard(j->w, op, to);
 	if (op->err.kind == ERR_UNSUPPORTED) {
 		pthread_mutex_lock(&s->lock);
@@ -291,13 +363,16 @@ static int move_over(struct job *j, struct op *op, struct webdav *from,
 			       etag);
 }
 
-/* Over a file by a name beside it, so that there is always a whole one. */
+/*
+ * Over a file by a name beside it, so that there is always a whole one; and so
+ * for what takes the server a while.
+ */
 static int place_copy(void *arg, struct op *op, bool over, const char *etag)
 {
 	struct job *j = arg;
 	const char *aside;
 
-	if (!over)
+	if (!over && j->size <= SMALL_MAX)
 		return copy_new(j, op, j->dst);
 	aside = webdav_aside(op, j->dst);
 	if (copy_new(j, op, aside) < 0)
@@ -346,6 +421,7 @@ static int look_at_source(struct job *j, struct op *op,
 	if (seen && !webdav_same(seen, &now))
 		return err_set(&op->err, ERR_CONFLICT,
 			       "it has changed since it was listed");
+	j->size = now.size;
 	j->mtime = opt->mtime != MTIME_UNKNOWN ? opt->mtime : now.mtime;
 	j->forced = j->mtime != MTIME_UNKNOWN &&
 		    (now.mtime == MTIME_UNKNOWN ||

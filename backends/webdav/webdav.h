@@ -199,12 +199,15 @@ int webdav_check_place(struct webdav *w, struct op *op, const char *path,
 		       struct entry *old) MUST_CHECK;
 
 /*
- * Move the file at `path`, which is there, to where opt->keep_old wants it,
- * with parents: just before the new one is put in place.  If that then fails,
- * give_back() returns the old one to its place; op->err stays as it was.
+ * Keep the file at `path`, which is there and is `old`, where opt->keep_old
+ * wants it, with parents: just before the new one is put in place.  Mostly by
+ * COPY, so that there is a file at `path` at any time; where that cannot be had
+ * it is *moved.  If the rest fails then, give_back() returns it to its place;
+ * op->err stays as it was.
  */
 int webdav_keep_old(struct webdav *w, struct op *op, const char *path,
-		    const struct put_opt *opt) MUST_CHECK;
+		    const struct put_opt *opt, const struct webdav_facts *f,
+		    const struct entry *old, bool *moved) MUST_CHECK;
 void webdav_give_back(struct webdav *w, struct op *op, const char *path,
 		      const struct put_opt *opt);
 
