@@ -259,6 +259,7 @@ void webdav_remembered_mtime(struct webdav *w, struct op *op, const char *path,
 			     struct entry *e)
 {
 	struct hash_memory *memory;
+	struct arena results;
 	struct webdav_facts f;
 	const char *text;
 	int64_t mtime;
@@ -267,10 +268,16 @@ void webdav_remembered_mtime(struct webdav *w, struct op *op, const char *path,
 	    !webdav_may_remember(w, &f, e->mtime))
 		return;
 	memory = remotes_memory(w->service->remotes, op);
-	if (memory &&
-	    hash_memory_note_get(memory, op, memory_key(w, op, path), &text) &&
+	if (!memory)
+		return;
+	/* for each of a million entries: nothing of it may stay */
+	results = op->arena;
+	op->arena = (struct arena){ 0 };
+	if (hash_memory_note_get(memory, op, memory_key(w, op, path), &text) &&
 	    webdav_own_time(text, e, &mtime))
 		e->mtime = mtime;
+	arena_free(&op->arena);
+	op->arena = results;
 }
 
 /* A time that is set without a PUT, where the facts know no way for sure. */

@@ -463,11 +463,11 @@ bool webdav_facts_known(struct webdav *w, struct op *op,
 	struct webdav_facts f;
 	bool known;
 
-	if (s->nextcloud) {
-		*out = nextcloud_facts;
-		return true;
-	}
 	pthread_mutex_lock(&s->lock);
+	if (s->nextcloud && !s->probed) {
+		s->facts = nextcloud_facts;
+		s->probed = true;
+	}
 	known = s->probed || s->recalled;
 	s->recalled = true; /* once; who comes meanwhile does without */
 	pthread_mutex_unlock(&s->lock);

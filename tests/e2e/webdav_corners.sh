@@ -134,6 +134,15 @@ for s in apache nextcloud; do
 	done
 done
 
+# Times in this machine's memory, of a server that could keep them, too.
+fresh
+new f "some content"
+for i in 1 2; do
+	exits 0 "times=memory on a Nextcloud, $i" sync "$L" \
+		"$(at n t times=memory)"
+done
+says "they are read back" "1 unchanged"
+
 # A page to sign in on is no file.
 fresh
 old p "real content here"
