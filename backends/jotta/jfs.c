@@ -114,9 +114,13 @@ static int begin_root(struct parsing *p, struct op *op, const char *name,
 {
 	enum jfs_kind kind;
 
-	if (!find_kind(name, &kind))
-		return err_set(&op->err, ERR_CORRUPT,
-			       "the service's answer is no JFS document");
+	if (!find_kind(name, &kind)) {
+		bool page = strcasecmp(name, "html") == 0;
+
+		return err_set(&op->err, page ? ERR_SERVER : ERR_CORRUPT,
+			       "the service's answer is %s",
+			       page ? "a web page" : "no JFS document");
+	}
 	frame_begin(&p->self, kind, attrs);
 	p->self.node.self = true;
 	return 0;

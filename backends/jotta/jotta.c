@@ -27,6 +27,18 @@ static void jotta_close(struct backend *be)
 	free(j);
 }
 
+/*
+ * What a proxy, or a service that is being worked on, sends with 200: nothing
+ * was done, and another time it may be.
+ */
+static bool is_page(const struct http_answer *a)
+{
+	const char *p = a->body + strspn(a->body, " \t\r\n");
+
+	return strncasecmp(p, "<html", 5) == 0 ||
+	       strncasecmp(p, "<!doctype html", 14) == 0;
+}
+
 int jotta_ask(struct jotta *j, struct op *op, struct http_request *rq,
 	      struct http_answer *out)
 {
@@ -36,7 +48,12 @@ int jotta_ask(struct jotta *j, struct op *op, struct http_request *rq,
 		out = &answer;
 	if (http_do(j->account->http, op, rq, out) < 0)
 		return -1;
-	return out->status / 100 == 2 ? 0 : jotta_fail(op, out);
+	if (out->status / 100 != 2)
+		return jotta_fail(op, out);
+	if (rq->sink || !is_page(out))
+		return 0;
+	return err_set(&op->err, ERR_SERVER,
+		       "a web page came instead of the service's answer");
 }
 
 int jotta_jfs(struct jotta *j, struct op *op, const char *path,

@@ -115,8 +115,7 @@ renews_first() {
 	is "a new login waits for the one that renews the old" \
 		"$(cat "$FERRY_CONFIG")" "$before"
 	check "and is written then" wait $!
-	check "for good" sh -c '[ "$1" != "$(cat "$2")" ]' - "$before" \
-		"$FERRY_CONFIG"
+	check "for good" [ "$before" != "$(cat "$FERRY_CONFIG")" ]
 	control '{"op": "set", "expires_in": 1}' >/dev/null
 	control '{"op": "expire"}' >/dev/null
 }

@@ -215,11 +215,21 @@ static void documents_that_end_early_are_to_be_asked_for_again(void)
 	end(&n);
 }
 
+static void a_web_page_may_be_gone_the_next_time(void)
+{
+	struct nodes n;
+
+	begin(&n);
+	CHECK(parse(&n, "<html><body/></html>") < 0);
+	CHECK(n.op.err.kind == ERR_SERVER);
+	end(&n);
+}
+
 static void other_documents_are_refused(void)
 {
 	static const char *const texts[] = {
 		"x<",
-		"<html><body/></html>",
+		"<list><body/></list>",
 		"<error><code>404</code></error>",
 		"<!DOCTYPE folder><folder name=\"a\"/>",
 		"<file name=\"f\"><currentRevision><size>1e3</size>"
@@ -449,6 +459,7 @@ int main(void)
 	RUN(mountpoints_devices_and_users_are_folders);
 	RUN(what_is_told_late_of_a_folder_is_told_again);
 	RUN(documents_that_end_early_are_to_be_asked_for_again);
+	RUN(a_web_page_may_be_gone_the_next_time);
 	RUN(other_documents_are_refused);
 	RUN(a_stream_names_each_folder_once);
 	RUN(blanks_in_a_stream_are_part_of_names);
