@@ -307,6 +307,7 @@ int webdav_place(struct webdav *w, struct op *op, const char *path,
 struct aside {
 	struct job *job;
 	const char *path;
+	bool stays; /* it may be all that is left */
 };
 
 /* The MOVE's answer is lost: whether it was done all the same. */
@@ -327,6 +328,32 @@ static bool was_moved(struct aside *aside, const struct op *op)
 	return moved;
 }
 
+/*
+ * A server that stumbles in a MOVE may have removed the old file already.  Then
+ * what is aside must not be removed, too.  0 if it has got into its place now.
+ */
+static int rescue(struct aside *aside, const struct op *op)
+{
+	struct job *j = aside->job;
+	struct multistatus_item now;
+	struct tidy t;
+	int rc = -1;
+
+	tidy_begin(&t, op);
+	if (webdav_look(j->w, &t.op, j->path, &now) < 0) {
+		if (t.op.err.kind == ERR_NOT_FOUND)
+			rc = webdav_transfer(j->w, &t.op, "MOVE", j->w,
+					     aside->path, j->path, false, false,
+					     NULL);
+		aside->stays = rc < 0;
+	}
+	if (aside->stays)
+		log_notice(j->path, "what was sent stays at \"%s\"",
+			   aside->path);
+	tidy_end(&t);
+	return rc;
+}
+
 static int move_aside(void *arg, struct op *op, bool over, const char *etag)
 {
 	struct aside *aside = arg;
@@ -335,9 +362,12 @@ static int move_aside(void *arg, struct op *op, bool over, const char *etag)
 	if (webdav_transfer(j->w, op, "MOVE", j->w, aside->path, j->path, false,
 			    over, etag) == 0)
 		return 0;
-	/* libcurl repeats it on a connection that died: then it is a 404. */
-	if (op->err.kind == ERR_CANCELED || !was_moved(aside, op))
+	if (op->err.kind != ERR_CANCELED && was_moved(aside, op))
+		goto done;
+	if (!over || (op->err.code >= 400 && op->err.code < 500) ||
+	    rescue(aside, op) < 0)
 		return -1;
+done:
 	err_clear(&op->err);
 	return 0;
 }
@@ -363,7 +393,7 @@ static int verify(struct job *j, struct op *op, const char *path,
 
 static int put_aside(struct job *j, struct op *op, struct entry *out)
 {
-	struct aside aside = { j, webdav_aside(op, j->path) };
+	struct aside aside = { j, webdav_aside(op, j->path), false };
 	/* What is noted here is noted under the name that it gets. */
 	bool early = j->facts.time_moves &&
 		     j->facts.time != WEBDAV_TIME_MEMORY &&
@@ -393,7 +423,8 @@ static int put_aside(struct job *j, struct op *op, struct entry *out)
 	webdav_fill(op, &j->facts, j->path, j->src->size, mtime, NULL, out);
 	return 0;
 fail:
-	webdav_discard(j->w, op, aside.path);
+	if (!aside.stays)
+		webdav_discard(j->w, op, aside.path);
 	return -1;
 }
 

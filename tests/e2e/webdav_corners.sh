@@ -134,6 +134,35 @@ for s in apache nextcloud; do
 	done
 done
 
+# A server that dies in the midst of a MOVE, the old file being removed.
+stumble() {
+	fresh
+	old f "of old"
+	new f "all new"
+	head -c 9M /dev/zero >>"$L/f"
+	touch -d 2021-01-01 "$L/f"
+	faults a '{"method":"MOVE","path":"/t/[.]ferry-tmp","status":500,"delay":1,"count":'$1'}'
+	"$FERRY" sync "$L" "$(at a t)" >"$OUT" 2>"$ERR" </dev/null &
+	for _ in {1..100}; do
+		! find "$(files apache)/t" -name '.ferry-tmp*' -size +8M |
+			grep -q . || break
+		sleep 0.05
+	done
+	sleep 0.3
+	rm "$(files apache)/t/f"
+	wait $!
+}
+stumble 1
+is "a server that stumbles in a MOVE" $? 0
+check "the new one is there" cmp "$L/f" "$(files apache)/t/f"
+check "and nothing else" no_strays "$(files apache)/t"
+stumble 100
+is "one that always does" $? 3
+find "$(files apache)/t" -name '.ferry-tmp.*' -size +8M >"$SHM/left"
+is "the new one is aside" "$(wc -l <"$SHM/left")" 1
+check "and whole" cmp "$L/f" "$(cat "$SHM/left")"
+says "which is said" "stays at"
+
 # Times in this machine's memory, of a server that could keep them, too.
 fresh
 new f "some content"
