@@ -1,6 +1,7 @@
 /* ferry COMMAND [FLAG]... [ARGUMENT]... */
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -239,6 +240,11 @@ int main(int argc, char **argv)
 	struct app app = { .globals = globals_default };
 	int rc, status = 0;
 
+	/*
+	 * Most of the threads wait for a network: with a heap for each of them
+	 * what one has freed would lie idle while others ask for more.
+	 */
+	mallopt(M_ARENA_MAX, 4);
 	process_prepare();
 	cancel_init(&app.cancel);
 	term_init(&app.term);

@@ -119,7 +119,7 @@ void width_ended(struct width *w, int64_t now, unsigned inside, bool full,
 	w->full += full;
 	if (bytes > 0)
 		w->bytes += bytes;
-	if (w->ended < ROUND_MIN || w->ended < w->now * 2 ||
+	if (w->ended < ROUND_MIN || w->ended < w->now * 3 / 2 ||
 	    now - w->start < ROUND_NS)
 		return;
 	end_round(w, now);

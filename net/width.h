@@ -14,7 +14,7 @@
  * and not tried again for some seconds, each time for longer.  Rounds in which
  * the gate kept nobody waiting prove nothing.
  */
-enum { WIDTH_FIRST = 8, WIDTH_MAX = 64 };
+enum { WIDTH_FIRST = 16, WIDTH_MAX = 64 };
 
 struct width {
 	unsigned now;

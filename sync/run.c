@@ -225,7 +225,7 @@ struct sync_run *sync_new(struct backend *src, struct backend *dst,
 	r->metadata = opts->metadata && be_can(src, BE_POSIX) &&
 		      be_can(dst, BE_POSIX | BE_SET_META);
 	r->copies = be_can(dst, BE_COPY);
-	r->batches = r->copies && !be_can(dst, BE_REMOTE);
+	r->batches = r->copies && !((src->caps | dst->caps) & BE_REMOTE);
 	r->no_case = be_can(dst, BE_NO_CASE);
 	r->filtered = !filter_is_empty(opts->filter);
 	r->src_lister = lister_new(src, lister_mode(opts, r->filtered, true));

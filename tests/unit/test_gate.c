@@ -127,7 +127,7 @@ static void a_service_that_grows_is_noticed(void)
 
 	begin(&s, 20 * MS, 8);
 	run(&s, 3 * NS_PER_SEC, UINT32_MAX);
-	CHECK(s.width.now == 8);
+	CHECK(s.width.now == WIDTH_FIRST);
 	s.at_once = 200;
 	run(&s, 30 * NS_PER_SEC, UINT32_MAX);
 	CHECK(s.width.now == WIDTH_MAX);
@@ -144,12 +144,12 @@ static void more_bytes_a_second_count_as_well(void)
 	for (int64_t bytes = 1000; bytes <= 2000; bytes += 1000) {
 		unsigned before = w.now, warm_up = w.warm_up;
 
-		for (unsigned i = 0; i < before * 2 + warm_up; i++)
+		for (unsigned i = 0; i < before * 3 / 2 + warm_up; i++)
 			width_ended(&w, now += 10 * MS, w.now, true, GATE_DONE,
 				    bytes);
 		CHECK(w.now == before * 2);
 	}
-	CHECK(w.now == 32);
+	CHECK(w.now == WIDTH_FIRST * 4);
 }
 
 static void many_that_are_told_to_slow_down_halve_it_once(void)
