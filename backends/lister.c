@@ -12,6 +12,8 @@
 /* So many folders asked for one by one, and the rest comes at once. */
 enum { LATER = 16, WINDOW = 64 * 1024 };
 
+enum { CALLS_MAX = 32 };
+
 /* One folder's packed entries in the file. */
 struct folder {
 	uint64_t hash; /* of its path; what collides is told by the path */
@@ -44,6 +46,13 @@ struct lister *lister_new(struct backend *be, enum lister_mode mode)
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->wake, NULL);
 	return l;
+}
+
+unsigned lister_calls(const struct lister *l)
+{
+	if (l->mode != LISTER_EACH)
+		return 0;
+	return l->be->calls < CALLS_MAX ? l->be->calls : CALLS_MAX;
 }
 
 void lister_free(struct lister *l)

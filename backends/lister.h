@@ -22,6 +22,12 @@ struct lister;
 struct lister *lister_new(struct backend *be, enum lister_mode mode);
 void lister_free(struct lister *l);
 
+/*
+ * How many folders are worth listing at once; 0: as fits the machine.  Each
+ * takes memory, so no more than keep a network busy.
+ */
+unsigned lister_calls(const struct lister *l);
+
 /* As be_list(). */
 int lister_list(struct lister *l, struct op *op, const char *dir,
 		struct listing *out) MUST_CHECK;

@@ -449,7 +449,9 @@ int check_tree(struct backend *src, struct backend *dst, struct op *op,
 	c.group = group_new(c.readers);
 	w = walk_new(visit_folder, &c);
 	walk_begin(w, "", ON_SRC | ON_DST);
-	rc = walk_run(w, op, threads);
+	rc = walk_run(w, op,
+		      mode == LISTER_EACH || opts->checkers ? threads
+							    : pool_fitting());
 	why = op->err;
 	if (group_wait(c.group, op) < 0 && rc == 0) {
 		rc = -1;

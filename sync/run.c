@@ -188,10 +188,9 @@ static int64_t window_of(const struct sync_run *r)
  * Threads for the work: what waits for a network has many, since each has one
  * request on its way, and how many of them may go at once is found out below.
  */
-static unsigned threads_for(unsigned wanted, const struct backend *a,
-			    const struct backend *b)
+static unsigned threads_for(unsigned wanted, unsigned a, unsigned b)
 {
-	unsigned most = a->calls > b->calls ? a->calls : b->calls;
+	unsigned most = a > b ? a : b;
 
 	if (wanted)
 		return wanted;
@@ -234,8 +233,11 @@ struct sync_run *sync_new(struct backend *src, struct backend *dst,
 	r->window = window_of(r);
 	if (opts->max_duration >= 0)
 		r->deadline = clock_mono() + opts->max_duration;
-	r->opts.transfers = threads_for(opts->transfers, src, dst);
-	r->opts.checkers = threads_for(opts->checkers, src, dst);
+	r->opts.transfers =
+		threads_for(opts->transfers, src->calls, dst->calls);
+	r->opts.checkers =
+		threads_for(opts->checkers, lister_calls(r->src_lister),
+			    lister_calls(r->dst_lister));
 	r->slots = xcalloc(r->opts.transfers + 1, sizeof(*r->slots));
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_mutex_init(&r->report_lock, NULL);
