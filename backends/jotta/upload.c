@@ -15,8 +15,11 @@
 #include "lib/json_write.h"
 #include "net/url.h"
 
-/* The statuses for bytes of another MD5, and for those of another place. */
-enum { BAD_CONTENT = 421, BAD_RANGE = 416 };
+/*
+ * The statuses for bytes of another MD5, for those of another place, and where
+ * an upload has ended: by another process that had the same file to send.
+ */
+enum { BAD_CONTENT = 421, BAD_RANGE = 416, NO_UPLOAD = 404, GONE = 410 };
 
 /* A time as the service keeps it: whole seconds, the one before a fraction. */
 static int64_t kept_time(int64_t ns)
@@ -447,7 +450,9 @@ static int post(struct upload *u, struct op *op, const struct allocated *a)
 	if (rc < 0) {
 		if (op->err.code == BAD_CONTENT)
 			op->err.kind = ERR_CORRUPT;
-		if (op->err.code == BAD_RANGE) /* allocate() knows better */
+		/* allocate() knows better */
+		if (op->err.code == BAD_RANGE || op->err.code == NO_UPLOAD ||
+		    op->err.code == GONE)
 			op->err.kind = ERR_BUSY;
 		return -1;
 	}

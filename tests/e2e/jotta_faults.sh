@@ -45,6 +45,7 @@ cut upload, 420|$WRITES|0|"kind": "upload", "cut": 100000, "cut_status": 420
 cut upload, expired|$WRITES|0|"kind": "upload", "cut": 99999, "cut_expire": true
 cut upload for good|$WRITES|3|"kind": "upload", "cut": 0, "count": -1
 upload refused|$WRITES|3|"kind": "upload", "status": 400, "count": -1
+upload ended by another|$WRITES|0|"kind": "upload", "status": 404
 cut download|$READS|0|"kind": "bin", "cut": 100000, "count": 2
 cut download, expired|$READS|0|"kind": "bin", "cut": 99999, "cut_expire": true
 cut and corrupt|$READS|0|"kind": "bin", "path": "big", "cut": 99999 & "kind": "bin", "path": "big", "corrupt": 300
@@ -243,6 +244,25 @@ hostile() {
 	done
 }
 
+# Many processes that bring the same files to the same place.
+crowd() {
+	local i pids=() bad=0
+	mkdir "$T/crowd"
+	for i in {1..30}; do
+		head -c 20000 /dev/urandom >"$T/crowd/$i"
+	done
+	for i in {1..12}; do
+		"$FERRY" copy "$T/crowd" jotta:crowd >"$T/crowd.$i" 2>&1 &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i" || bad=$((bad + 1))
+	done
+	cat "$T"/crowd.* >"$ERR"
+	is "twelve at once bring the same files: none fails" $bad 0
+	check "and all are there" cmp <(here "$T/crowd") <(there crowd)
+}
+
 # shard NUMBER: each SHARDSth case, with a service of its own.
 shard() {
 	local n=0 name ops status faults op
@@ -265,6 +285,7 @@ shard() {
 		done
 	done < <(table)
 	[ "$1" != 0 ] || hostile
+	[ "$1" != 1 ] || crowd
 }
 
 # As one line each.
