@@ -395,7 +395,7 @@ static void remember(struct webdav_service *s, struct op *op,
 static bool await(struct webdav_service *s, struct op *op)
 {
 	while (s->probing && op_check(op) == 0) {
-		struct timespec until = timespec_of(clock_wall() + NS_PER_SEC);
+		struct timespec until = timespec_of(clock_mono() + NS_PER_SEC);
 
 		pthread_cond_timedwait(&s->settled, &s->lock, &until);
 	}
@@ -429,9 +429,11 @@ static void give(const struct webdav_service *s, struct webdav_facts *out)
 int webdav_facts(struct webdav *w, struct op *op, struct webdav_facts *out)
 {
 	struct webdav_service *s = w->service;
+	unsigned failures;
 	int rc;
 
 	pthread_mutex_lock(&s->lock);
+	failures = s->probe_failures;
 	if (s->probed || await(s, op)) {
 		give(s, out);
 		pthread_mutex_unlock(&s->lock);
@@ -440,6 +442,11 @@ int webdav_facts(struct webdav *w, struct op *op, struct webdav_facts *out)
 	if (s->probing) { /* the work was called off */
 		pthread_mutex_unlock(&s->lock);
 		return op_check(op);
+	}
+	if (s->probe_failures != failures) { /* not each after the other */
+		op->err = s->probe_error;
+		pthread_mutex_unlock(&s->lock);
+		return -1;
 	}
 	s->probing = true;
 	pthread_mutex_unlock(&s->lock);
@@ -450,6 +457,9 @@ int webdav_facts(struct webdav *w, struct op *op, struct webdav_facts *out)
 		s->facts = *out;
 		s->probed = true;
 		give(s, out);
+	} else if (op->err.kind != ERR_CANCELED) {
+		s->probe_failures++;
+		s->probe_error = op->err;
 	}
 	pthread_cond_broadcast(&s->settled);
 	pthread_mutex_unlock(&s->lock);

@@ -306,10 +306,14 @@ out:
 static void *service_new(void)
 {
 	struct webdav_service *s = xcalloc(1, sizeof(*s));
+	pthread_condattr_t attr;
 
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->token_lock, NULL);
-	pthread_cond_init(&s->settled, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->settled, &attr);
+	pthread_condattr_destroy(&attr);
 	return s;
 }
 

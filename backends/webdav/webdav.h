@@ -80,6 +80,8 @@ struct webdav_service {
 	pthread_mutex_t lock;   /* guards what follows */
 	pthread_cond_t settled; /* a probe is over */
 	bool probing;
+	unsigned probe_failures;
+	struct err probe_error; /* of the last one */
 	bool probed;
 	bool recalled; /* the memory was asked for the facts */
 	struct webdav_facts facts;

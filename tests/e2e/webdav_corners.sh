@@ -188,6 +188,15 @@ faults a '{"method":"GET","set":{"ETag":"\"another\""}}'
 exits 0 "another ETag in GET than in PROPFIND" copy "$(at a t)" "$L"
 check "the file is there" grep -qx "real content here" "$L/p"
 
+# Many files for a server that is no longer there: not one after the other.
+fresh
+for i in {1..40}; do new "$i" "$i"; done
+faults a '{"method":"PUT","wait":1000}'
+start=$(date +%s)
+exits 3 "40 files for a server that hangs" copy --no-hash-memory \
+	--timeout 1s "$L" "$(at a t)"
+at_least "fail together" $((30 - $(date +%s) + start)) 0
+
 # Called off while a server does not answer: not more than seconds.
 fresh
 new first "for the probe"
