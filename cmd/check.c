@@ -241,7 +241,7 @@ static void on_event(void *arg, const struct check_event *e)
 	put_name(c, &c->names[NAMES_COMBINED], check_result_sign(e->result),
 		 e->path);
 	if (e->err)
-		log_error(strstr(e->err->msg, e->path) ? NULL : e->path, "%s",
+		log_error(err_names(e->err, e->path) ? NULL : e->path, "%s",
 			  e->err->msg);
 	if (c->cx->globals->json)
 		put_json(c, e);

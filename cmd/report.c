@@ -64,7 +64,7 @@ void report_free(struct report *r)
 /* "path: why", but "why" alone where it names the path already. */
 static void add_why(struct buf *b, const char *path, const struct err *e)
 {
-	if (*path && !strstr(e->msg, path))
+	if (*path && !err_names(e, path))
 		buf_addf(b, "%s: ", path);
 	buf_adds(b, e->msg);
 }

@@ -141,3 +141,14 @@ void err_clear(struct err *e)
 	e->retry_after = 0;
 	e->msg[0] = '\0';
 }
+
+bool err_names(const struct err *e, const char *path)
+{
+	size_t n = strlen(path);
+
+	for (const char *p = e->msg; n && (p = strstr(p, path)); p++)
+		if ((p == e->msg || strchr(" :/\"", p[-1])) &&
+		    (p[n] == ':' || p[n] == '"' || p[n] == '\0'))
+			return true;
+	return false;
+}

@@ -81,4 +81,7 @@ int err_wrap(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 
 void err_clear(struct err *e);
 
+/* Whether the text names the path: as a whole, not by chance within a word. */
+bool err_names(const struct err *e, const char *path);
+
 #endif
