@@ -228,7 +228,7 @@ static void add_traffic(struct buf *b, const struct report *r, int64_t ns)
 		buf_adds(b, " of it there already");
 	}
 	add_part(b, atomic_load(&r->stats.already),
-		 "files not sent");
+		 "not sent");
 	add_part(b, atomic_load(&r->stats.strays),
 		 "left-overs of broken runs removed");
 }
