@@ -127,15 +127,35 @@ static int read_all(struct op *op, int fd, struct buf *b)
 	}
 }
 
+/* One that has said all may still be at something: for a while. */
+static int await_end(struct op *op, pid_t pid, int *status)
+{
+	const int64_t end = clock_mono() + COMMAND_SECONDS * NS_PER_SEC;
+	pid_t ended;
+
+	for (unsigned ms = 1; (ended = waitpid(pid, status, WNOHANG)) == 0;
+	     ms = ms < POLL_MS / 2 ? ms * 2 : POLL_MS) {
+		if (op_sleep(op, ms) < 0)
+			return -1;
+		if (clock_mono() > end)
+			return err_set(&op->err, ERR_TIMEOUT,
+				       "bearer_token_command: no end after a "
+				       "minute");
+	}
+	return ended == pid ? 0 : err_sys(&op->err, "bearer_token_command");
+}
+
 static int finish(struct op *op, pid_t pid, int rc)
 {
 	int status;
 
-	if (rc < 0)
+	if (rc == 0)
+		rc = await_end(op, pid, &status);
+	if (rc < 0) {
 		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return rc;
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
 	if (rc == 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
 		return err_set(&op->err, ERR_AUTH,
 			       "bearer_token_command: it failed with status "
@@ -186,6 +206,8 @@ static int run_command(struct webdav_service *s, struct op *op)
 	if (rc == 0) {
 		buf_room(&value, strlen(token) + 8);
 		buf_addf(&value, "Bearer %s", token);
+		if (s->token)
+			explicit_bzero(s->token, strlen(s->token));
 		free(s->token);
 		s->token = xstrdup(value.data);
 	}

@@ -163,6 +163,22 @@ is "the new one is aside" "$(wc -l <"$SHM/left")" 1
 check "and whole" cmp "$L/f" "$(cat "$SHM/left")"
 says "which is said" "stays at"
 
+# A token's command that has said it, and does not end.
+fresh
+printf '#!/bin/sh\necho token; exec >&-; exec sleep 1000\n' >"$BIN/token"
+chmod +x "$BIN/token"
+"$FERRY" lsf "$(at a t "bearer_token_command=$BIN/token")" >"$OUT" 2>"$ERR" &
+pid=$!
+sleep 0.5
+kill -TERM $pid
+for i in {1..50}; do
+	kill -0 $pid 2>/dev/null || break
+	sleep 0.1
+done
+at_least "a token's command that does not end can be called off" $((50 - i)) 10
+kill -9 $pid 2>/dev/null
+wait $pid 2>/dev/null
+
 # Times in this machine's memory, of a server that could keep them, too.
 fresh
 new f "some content"
