@@ -79,21 +79,6 @@ static int list_run(struct cmd_ctx *cx)
 	return rc;
 }
 
-struct versions_cat_opts {
-	const char *version;
-};
-
-static const struct versions_cat_opts cat_defaults = { 0 };
-
-static const struct opt cat_flags[] = {
-	OPT_AT(OPT_STR, 0, "version", "ID", struct versions_cat_opts, version,
-	       "which one, as \"versions list\" shows it"),
-	{ .type = OPT_END }
-};
-
-static const struct opt_group cat_groups[] = { { "Flags", cat_flags, 0 },
-					       { 0 } };
-
 static int print(struct sink *dst, struct op *op, const void *p, size_t n)
 {
 	(void)dst;
@@ -102,16 +87,12 @@ static int print(struct sink *dst, struct op *op, const void *p, size_t n)
 
 static int cat_run(struct cmd_ctx *cx)
 {
-	const struct versions_cat_opts *o = cx->opts;
-	struct get_opt get = { .len = -1, .version = o->version };
+	struct get_opt get = { .len = -1, .version = cx->argv[1] };
 	struct sink out = { .write = print };
 	struct backend *be = NULL;
 	const char *file;
 	int rc;
 
-	if (!o->version)
-		return err_set(&cx->op.err, ERR_INVALID,
-			       "versions cat: --version says which one");
 	if (cx->globals->json)
 		return err_set(&cx->op.err, ERR_INVALID,
 			       "versions cat prints the file itself, which "
@@ -207,21 +188,19 @@ static const struct cmd cmd_versions_list = {
 };
 
 static const struct cmd_example cat_examples[] = {
-	{ "ferry versions cat photos:letter.odt --version 3 >old.odt",
+	{ "ferry versions cat photos:letter.odt 3 >old.odt",
 	  "the third one, into a file here" },
 	{ 0 }
 };
 
 static const struct cmd cmd_versions_cat = {
 	.name = "versions cat",
-	.args = "FILE",
+	.args = "FILE ID",
 	.summary = "print an older version of a file",
-	.about = "Prints the content that FILE had in the version --version.",
-	.min_args = 1,
-	.max_args = 1,
-	.groups = cat_groups,
-	.opts_size = sizeof(struct versions_cat_opts),
-	.defaults = &cat_defaults,
+	.about = "Prints the content that FILE had in the version ID, as "
+		 "\"versions list\" shows it.",
+	.min_args = 2,
+	.max_args = 2,
 	.examples = cat_examples,
 	.run = cat_run,
 };

@@ -248,7 +248,7 @@ versions() {
 	is "two older ones are listed" "$(wc -l <"$OUT")" 2
 	first=$(tail -n 1 "$OUT" | sed 's/.* //')
 	lists "the oldest can be read" 1 \
-		versions cat jotta:v/letter --version "$first"
+		versions cat jotta:v/letter "$first"
 	exits 0 "a dry run says that it could be restored" \
 		versions restore -n jotta:v/letter "$first"
 	lists "and has not done it" 333 cat jotta:v/letter
