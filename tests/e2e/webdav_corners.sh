@@ -141,7 +141,7 @@ stumble() {
 	new f "all new"
 	head -c 9M /dev/zero >>"$L/f"
 	touch -d 2021-01-01 "$L/f"
-	faults a '{"method":"MOVE","path":"/t/[.]ferry-tmp","status":500,"delay":1,"count":'$1'}'
+	faults a '{"method":"MOVE","path":"/t/[.]ferry-tmp","status":500,"delay":1,"count":'"$1"'}'
 	"$FERRY" sync "$L" "$(at a t)" >"$OUT" 2>"$ERR" </dev/null &
 	for _ in {1..100}; do
 		! find "$(files apache)/t" -name '.ferry-tmp*' -size +8M |
