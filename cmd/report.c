@@ -227,8 +227,7 @@ static void add_traffic(struct buf *b, const struct report *r, int64_t ns)
 		show_size(b, resumed);
 		buf_adds(b, " of it there already");
 	}
-	add_part(b, atomic_load(&r->stats.already),
-		 "not sent");
+	add_part(b, atomic_load(&r->stats.already), "not sent");
 	add_part(b, atomic_load(&r->stats.strays),
 		 "left-overs of broken runs removed");
 }

@@ -63,7 +63,7 @@ static void what_is_wrong_is_named_with_a_remedy(void)
 	      "this machine write \"./\" in front of it");
 	fails("n:", ERR_INVALID,
 	      "remote \"n\" has no \"type\"; write a line \"type = ...\" into "
-	      "its section, one of: local, mem, fault");
+	      "its section, one of: local, webdav, jottacloud, mem, fault");
 	fails("o:", ERR_INVALID,
 	      "o: there is no driver \"floppy\"; those known are: local, mem, "
 	      "fault");
