@@ -52,6 +52,7 @@ void backend_init(struct backend *be, const struct backend_ops *ops,
 	be->name = xstrdup(name);
 	be->identity = xstrdup(identity);
 	be->caps = caps_of(ops) | extra;
+	be->asked = extra & BE_PUT_MD5 ? 1u << HASH_MD5 : 0;
 	be->mtime_step = 1;
 	be->tries = 5;
 }

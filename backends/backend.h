@@ -357,6 +357,7 @@ struct backend {
 	unsigned caps;      /* enum be_caps */
 	unsigned hashes;    /* bits of enum hash_type it can tell */
 	unsigned listed;    /* bits of those that list() and stat() carry */
+	unsigned asked;     /* bits of those that put() had better be told */
 	int64_t mtime_step; /* ns: the finest difference it can store */
 	unsigned max_calls; /* calls at once; 0 for no limit */
 	unsigned calls;     /* threads worth having: 0 as fits the machine */

@@ -75,26 +75,33 @@ static int counted_seek(struct source *src, struct op *op, int64_t off)
 }
 
 /*
- * A service that must know the MD5 beforehand may have the content already; to
- * read a file twice is cheap, and the memory of hashes often spares even that.
+ * A service that must know the MD5 beforehand may have the content already, and
+ * one that checks a hash sees what the wire has changed.  To read a file twice
+ * is cheap, and the memory of hashes often spares even that.
  */
-static int add_md5(struct sync_run *r, struct op *op, const struct item *it,
-		   struct digests *known)
+static int add_hashes(struct sync_run *r, struct op *op, const struct item *it,
+		      struct digests *known)
 {
+	unsigned want = r->dst->asked & r->src->hashes & ~known->have;
 	struct acct *acct = op->acct;
 	struct digests found = { 0 };
 	int rc;
 
-	if (!be_can(r->dst, BE_PUT_MD5) || known->have & 1u << HASH_MD5 ||
-	    !be_can(r->src, BE_HASH) || !(r->src->hashes & 1u << HASH_MD5))
+	if (!want || !be_can(r->src, BE_HASH))
 		return 0;
 	op->acct = NULL; /* nothing is moved by this */
-	rc = be_hash(r->src, op, it->src, 1u << HASH_MD5, &found);
+	rc = be_hash(r->src, op, it->src, want, &found);
 	op->acct = acct;
 	if (rc < 0)
 		return -1;
-	memcpy(known->md5, found.md5, sizeof(known->md5));
-	known->have |= 1u << HASH_MD5;
+	for (int t = 0; t < HASH_TYPES; t++) {
+		if (!(found.have & want & 1u << t))
+			continue;
+		memcpy(digest_of(known, (enum hash_type)t),
+		       digest_in(&found, (enum hash_type)t),
+		       hash_len((enum hash_type)t));
+		known->have |= 1u << t;
+	}
 	return 0;
 }
 
@@ -103,10 +110,10 @@ static int put_from(struct sync_run *r, struct op *op, const struct item *it,
 		    const struct put_opt *plain)
 {
 	struct counted c = { .base.read = counted_read };
-	struct put_opt with_md5 = *plain, *opt = &with_md5;
+	struct put_opt hashed = *plain, *opt = &hashed;
 	int rc;
 
-	if (add_md5(r, op, it, &with_md5.hash) < 0 ||
+	if (add_hashes(r, op, it, &hashed.hash) < 0 ||
 	    be_open_reader(r->src, op, it->src, &it->from, &c.inner) < 0)
 		return -1;
 	c.base.size = c.inner->size;
@@ -281,8 +288,8 @@ static int get_then_put(struct sync_run *r, struct op *op,
 			     .spool = &spool };
 	int rc;
 
-	if (be_can(r->dst, BE_PUT_MD5) && !(opt.hash.have & 1u << HASH_MD5))
-		down.hasher = hasher_new(1u << HASH_MD5);
+	if (r->dst->asked & ~opt.hash.have)
+		down.hasher = hasher_new(r->dst->asked);
 	spool_init(&spool);
 	rc = get_through(r, op, it, &down, &opt.hash);
 	if (rc == 0)

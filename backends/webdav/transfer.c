@@ -16,6 +16,19 @@ static const char *parent_of(struct op *op, const char *path)
 	return arena_printf(&op->arena, "%.*s", (int)(slash - path), path);
 }
 
+/* Whether the destination is there, as large as the source, which is gone. */
+static bool is_done(struct webdav *w, struct op *op, const char *method,
+		    struct webdav *from, const char *src, const char *dst)
+{
+	struct multistatus_item old, now;
+	bool gone = webdav_look(from, op, src, &old) < 0;
+
+	if (webdav_look(w, op, dst, &now) < 0)
+		return false;
+	return strcmp(method, "MOVE") == 0 ? gone
+					   : !gone && old.size == now.size;
+}
+
 static int send(struct webdav *w, struct op *op, const char *method,
 		struct webdav *from, const char *src, const char *dst, bool dir,
 		bool overwrite, const char *if_match)
@@ -32,12 +45,11 @@ static int send(struct webdav *w, struct op *op, const char *method,
 	};
 	struct http_request rq = { .method = method, .headers = headers };
 	struct http_answer a = { 0 };
-	struct multistatus_item now;
 
 	if (webdav_ask(from, op, src, dir, &rq, &a) == 0) {
 		/* 201 or 204; what says 200 may be a page to sign in on */
 		if (a.status == 201 || a.status == 204 ||
-		    webdav_look(w, op, dst, &now) == 0)
+		    is_done(w, op, method, from, src, dst))
 			return 0;
 		return err_set(
 			&op->err, ERR_SERVER,

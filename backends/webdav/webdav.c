@@ -482,6 +482,8 @@ static int webdav_open(const struct remote_conf *conf, const char *root,
 	w->base.calls = 64;
 	/* A file has those that it was uploaded with, so none is `listed`. */
 	if (s->nextcloud)
+		w->base.asked = 1u << HASH_SHA1;
+	if (s->nextcloud)
 		w->base.hashes = 1u << HASH_SHA1 | 1u << HASH_MD5;
 	else
 		w->base.caps &= ~(unsigned)BE_HASH;

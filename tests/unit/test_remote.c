@@ -65,11 +65,11 @@ static void what_is_wrong_is_named_with_a_remedy(void)
 	      "remote \"n\" has no \"type\"; write a line \"type = ...\" into "
 	      "its section, one of: local, webdav, jottacloud, mem, fault");
 	fails("o:", ERR_INVALID,
-	      "o: there is no driver \"floppy\"; those known are: local, mem, "
-	      "fault");
+	      "o: there is no driver \"floppy\"; those known are: local, "
+	      "webdav, jottacloud, mem, fault");
 	fails(":floppy:", ERR_INVALID,
 	      ":floppy: there is no driver \"floppy\"; those known are: "
-	      "local, mem, fault");
+	      "local, webdav, jottacloud, mem, fault");
 	fails("g:x", ERR_INVALID,
 	      "g: driver mem has no option \"nmae\"; its options are: name, "
 	      "mtime_step, hashes, no_case, quota");
