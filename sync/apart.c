@@ -127,8 +127,14 @@ int check_by_mark(struct sync_run *r, struct op *op)
 	if (getrandom(&bits, sizeof(bits), 0) != sizeof(bits))
 		return err_sys(&op->err, "getrandom");
 	name = arena_printf(&op->arena, ".ferry-tmp.%016" PRIx64, bits);
-	if (be_put(r->src, op, name, &empty, &opt, NULL) < 0)
+	if (be_put(r->src, op, name, &empty, &opt, NULL) < 0) {
+		struct err why = op->err;
+
+		/* it may be there all the same */
+		(void)!be_unlink(r->src, op, name);
+		op->err = why;
 		return -1;
+	}
 	same = be_stat(r->dst, op, name, &e) == 0;
 	if (be_unlink(r->src, op, name) < 0)
 		return -1;
