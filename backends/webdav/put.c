@@ -511,8 +511,12 @@ static int put_found(struct job *j, struct op *op, struct entry *out)
 	struct entry old = { 0 };
 	bool there;
 
-	/* put_small() looks by itself, where it must. */
+	/*
+	 * put_small() looks by itself, where it must; a MOVE sees by itself
+	 * that something has come since a listing.
+	 */
 	if (j->opt->mode == PUT_CREATE &&
+	    !(j->opt->listed && j->facts.move_over && !goes_small(j)) &&
 	    (j->facts.if_none_match || !goes_small(j)) &&
 	    look_for_nothing(j, op) < 0)
 		return -1;
