@@ -377,6 +377,19 @@ int be_copy(struct backend *be, struct op *op, struct backend *from,
 	return 0;
 }
 
+/* Leaves op->err as it is. */
+static bool is_gone(struct backend *be, struct op *op, const char *path)
+{
+	struct err why = op->err;
+	struct entry e;
+	bool gone =
+		be->ops->stat(be, op, path, &e) < 0 &&
+		(op->err.kind == ERR_NOT_FOUND || op->err.kind == ERR_NO_DIR);
+
+	op->err = why;
+	return gone;
+}
+
 int be_move(struct backend *be, struct op *op, struct backend *from,
 	    const char *src, const struct entry *seen, const char *dst,
 	    const struct put_opt *opt, struct entry *out)
@@ -390,7 +403,8 @@ int be_move(struct backend *be, struct op *op, struct backend *from,
 		/* The source is gone if an earlier try had arrived. */
 		if (n > 1 && why.kind == ERR_NOT_FOUND)
 			op->err.kind = ERR_EXISTS;
-		if (arrived(be, op, n, dst, seen, opt, out))
+		if (is_gone(from, op, src) &&
+		    arrived(be, op, n, dst, seen, opt, out))
 			return 0;
 		op->err = why;
 		if (!call_again(be, op, n))
@@ -405,14 +419,12 @@ static bool has_moved(struct backend *be, struct op *op, struct backend *from,
 {
 	struct err why = op->err;
 	struct entry e;
-	bool gone;
 
 	if (why.kind != ERR_NOT_FOUND && why.kind != ERR_NO_DIR &&
 	    why.kind != ERR_EXISTS)
 		return false;
-	gone = from->ops->stat(from, op, src, &e) < 0 &&
-	       (op->err.kind == ERR_NOT_FOUND || op->err.kind == ERR_NO_DIR);
-	if (gone && be->ops->stat(be, op, dst, &e) == 0 && e.kind == ENTRY_DIR)
+	if (is_gone(from, op, src) && be->ops->stat(be, op, dst, &e) == 0 &&
+	    e.kind == ENTRY_DIR)
 		return true;
 	op->err = why;
 	return false;

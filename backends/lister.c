@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "lib/fold.h"
 #include "lib/log.h"
 #include "lib/vec.h"
 
@@ -83,7 +84,22 @@ static uint64_t hash_of(const char *path)
 struct gathering {
 	struct listing list;
 	struct buf name;
+	bool no_case; /* "A" and "a" are one folder: by its folded path */
 };
+
+/* The path of a folder as it is looked for. */
+static void add_folder(struct buf *b, const char *dir, size_t n, bool no_case)
+{
+	struct buf whole = BUF_INIT;
+
+	if (!no_case) {
+		buf_add(b, dir, n);
+		return;
+	}
+	buf_add(&whole, dir, n);
+	fold_case(b, whole.data);
+	buf_free(&whole);
+}
 
 static int gather(void *arg, struct op *op, const struct entry *e)
 {
@@ -93,7 +109,8 @@ static int gather(void *arg, struct op *op, const struct entry *e)
 
 	buf_reset(&g->name);
 	if (slash)
-		buf_add(&g->name, e->name, (size_t)(slash - e->name));
+		add_folder(&g->name, e->name, (size_t)(slash - e->name),
+			   g->no_case);
 	buf_addf(&g->name, "//%s", slash ? slash + 1 : e->name);
 	renamed.name = g->name.data;
 	return listing_add(&g->list, op, &renamed);
@@ -189,7 +206,9 @@ static int write_tree(struct lister *l, struct op *op, struct listing *list)
 
 static int read_tree(struct lister *l, struct op *op)
 {
-	struct gathering g = { .list = LISTING_INIT, .name = BUF_INIT };
+	struct gathering g = { .list = LISTING_INIT,
+			       .name = BUF_INIT,
+			       .no_case = be_can(l->be, BE_NO_CASE) };
 	int rc = -1;
 
 	if (be_list_tree(l->be, op, "", gather, gather_again, &g) < 0 ||
@@ -342,8 +361,14 @@ int lister_list(struct lister *l, struct op *op, const char *dir,
 
 	if (rc == 0)
 		return be_list(l->be, op, dir, out);
-	if (rc > 0)
-		rc = find(l, op, dir, &f);
+	if (rc > 0) {
+		struct buf folder = BUF_INIT;
+
+		add_folder(&folder, dir, strlen(dir),
+			   be_can(l->be, BE_NO_CASE));
+		rc = find(l, op, folder.data, &f);
+		buf_free(&folder);
+	}
 	if (rc > 0)
 		rc = give_folder(l, op, &f, out);
 	return rc < 0 ? -1 : listing_sort(out, op);

@@ -30,6 +30,12 @@ static size_t decode(const unsigned char *s, size_t n, wint_t *out)
 			return 0;
 		c = c << 6 | (s[i] & 0x3f);
 	}
+	/* Nothing overlong: it could stand for '/' or the end. */
+	if (c < (len == 2   ? 0x80u
+		 : len == 3 ? 0x800u
+			    : 0x10000u) ||
+	    c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return 0;
 	*out = c;
 	return len;
 }
@@ -65,7 +71,10 @@ void fold_case(struct buf *b, const char *name)
 
 			buf_add(b, &low, 1);
 		} else if ((len = decode(s, n, &c)) > 0) {
-			encode(b, towlower_l(c, unicode));
+			wint_t low = towlower_l(c, unicode);
+
+			/* The Kelvin sign is no 'k' to a service. */
+			encode(b, low < 0x80 ? c : low);
 		} else {
 			len = 1;
 			buf_add(b, s, 1);

@@ -112,34 +112,62 @@ static int from_start(struct source *src, struct op *op, int64_t off)
 	return 0;
 }
 
-int check_by_mark(struct sync_run *r, struct op *op)
+/* The mark goes whatever has happened, also after a cancel. */
+static int take_away(struct sync_run *r, struct op *op, const char *name)
 {
+	struct cancel never;
+	struct op own;
+	int rc;
+
+	cancel_init(&never);
+	own = op_begin(&never);
+	rc = be_unlink(r->src, &own, name);
+	if (rc < 0 && own.err.kind == ERR_NOT_FOUND)
+		rc = 0;
+	if (rc < 0)
+		op->err = own.err;
+	op_end(&own);
+	cancel_free(&never);
+	return rc;
+}
+
+/* 1 if the mark is seen at the destination, 0 if surely not, or -1. */
+static int mark_is_seen(struct sync_run *r, struct op *op, const char *name)
+{
+	struct entry e;
+
+	if (be_stat(r->dst, op, name, &e) == 0)
+		return 1;
+	if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
+		return -1;
+	err_clear(&op->err);
+	return 0;
+}
+
+int check_by_mark(struct sync_run *r, struct op *op, const char *src,
+		  const char *dst)
+{
+	enum { LONGEST = 200 }; /* with the mark's own part below 255 */
 	const struct put_opt opt = { .mtime = MTIME_UNKNOWN };
 	struct source empty = { .read = nothing, .seek = from_start };
 	uint64_t bits = 0;
-	const char *name;
-	struct entry e;
-	bool same;
+	const char *name, *other;
+	struct err why;
+	int seen = -1;
 
 	if (r->opts.mode != SYNC_MOVE || r->opts.dry_run ||
-	    r->src->ops != r->dst->ops || !be_can(r->src, BE_REMOTE))
+	    r->src->ops != r->dst->ops || !be_can(r->src, BE_REMOTE) ||
+	    strlen(src) > LONGEST || strlen(dst) > LONGEST)
 		return 0;
 	if (getrandom(&bits, sizeof(bits), 0) != sizeof(bits))
 		return err_sys(&op->err, "getrandom");
-	name = arena_printf(&op->arena, ".ferry-tmp.%016" PRIx64, bits);
-	if (be_put(r->src, op, name, &empty, &opt, NULL) < 0) {
-		struct err why = op->err;
-
-		/* it may be there all the same */
-		(void)!be_unlink(r->src, op, name);
-		op->err = why;
+	name = arena_printf(&op->arena, "%s.ferry-tmp.%016" PRIx64, src, bits);
+	other = arena_printf(&op->arena, "%s.ferry-tmp.%016" PRIx64, dst, bits);
+	if (be_put(r->src, op, name, &empty, &opt, NULL) == 0)
+		seen = mark_is_seen(r, op, other);
+	why = op->err;
+	if (take_away(r, op, name) < 0 && seen >= 0)
 		return -1;
-	}
-	same = be_stat(r->dst, op, name, &e) == 0;
-	if (be_unlink(r->src, op, name) < 0)
-		return -1;
-	if (same)
-		return refuse_same(op, r->dst, r->src);
-	err_clear(&op->err);
-	return 0;
+	op->err = why;
+	return seen > 0 ? refuse_same(op, r->dst, r->src) : seen;
 }

@@ -17,10 +17,13 @@ enum same same_file(const struct sync_run *r, const char *src, const char *dst);
 
 /*
  * Two remotes of a kind may lead to one place under names that do not show it
- * (two addresses of a server, two sections for an account).  So before a move
- * a mark is put at the source and looked for at the destination.
+ * (two addresses of a server, two sections for an account), and a service may
+ * take two names for one that we do not.  So before a move a mark is put at the
+ * source, whose name begins with `src`, and looked for at the destination under
+ * one that begins with `dst`: the names of a file, or "" for whole folders.
  */
-int check_by_mark(struct sync_run *r, struct op *op) MUST_CHECK;
+int check_by_mark(struct sync_run *r, struct op *op, const char *src,
+		  const char *dst) MUST_CHECK;
 
 /* ERR_INVALID: they are the same place. */
 int refuse_same(struct op *op, const struct backend *a,

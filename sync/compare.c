@@ -42,10 +42,22 @@ enum verdict compare_files(const struct sync_run *r, const struct entry *from,
 		*reason = "content differs";
 		return VERDICT_HASH;
 	}
-	if (!timed || times_equal(r, from->mtime, to->mtime))
-		return VERDICT_SAME;
-	*reason = "time differs";
-	return VERDICT_COMPARE;
+	/* A listing that tells hashes has told already. */
+	if (digests_compare(&from->hash, &to->hash) == 0) {
+		*reason = "content differs";
+		return VERDICT_COPY;
+	}
+	if (timed && !times_equal(r, from->mtime, to->mtime)) {
+		*reason = "time differs";
+		return VERDICT_COMPARE;
+	}
+	/* What a move deletes must be there, by more than its size. */
+	if (!timed && o->mode == SYNC_MOVE &&
+	    digests_compare(&from->hash, &to->hash) < 0) {
+		*reason = "no time to compare";
+		return VERDICT_HASH;
+	}
+	return VERDICT_SAME;
 }
 
 const char *meta_differs(const struct sync_run *r, const struct entry *from,

@@ -26,6 +26,7 @@ struct march {
 	struct visit *visit;
 	const char *dir;
 	int depth;
+	unsigned late; /* what of `depth` the walk does not know of */
 	struct batch *batch;
 	struct buf path; /* of the entry at hand */
 	bool changed;    /* the folder's own mtime will change */
@@ -39,6 +40,11 @@ static void will_change(struct march *m, struct op *op)
 	if (m->shut)
 		folder_open(m->r, op, m->dir);
 	m->shut = false;
+}
+
+static void go_into(struct march *m, const struct entry *e, unsigned flags)
+{
+	walk_add(m->visit, e, flags | m->late << DEPTH_SHIFT);
 }
 
 static bool goes_deeper(const struct march *m)
@@ -157,7 +163,7 @@ static void only_on_src(struct march *m, struct op *op,
 	if (!make_folder(r, op, m->path.data, from))
 		return;
 	if (!other_disk(r, from))
-		walk_add(m->visit, from, flags);
+		go_into(m, from, flags);
 	else
 		finish_it(r, op, m->path.data, from, flags);
 }
@@ -203,8 +209,7 @@ static void two_folders(struct march *m, struct op *op,
 			finish_it(r, op, m->path.data, from, flags);
 		return;
 	}
-	walk_add(m->visit, from,
-		 flags | let_in(r, op, m->path.data, to->posix));
+	go_into(m, from, flags | let_in(r, op, m->path.data, to->posix));
 }
 
 /* It is there already, but for metadata. */
@@ -287,7 +292,7 @@ static void only_on_dst(struct march *m, struct op *op, const struct entry *to)
 	}
 	will_change(m, op);
 	if (to->kind == ENTRY_DIR)
-		walk_add(m->visit, to, ON_DST);
+		go_into(m, to, ON_DST);
 }
 
 /* A folder against something else: only a sync may clear the way. */
@@ -326,7 +331,7 @@ static void folder_in_the_way(struct march *m, struct op *op,
 	}
 	will_change(m, op);
 	if (to->kind == ENTRY_DIR)
-		walk_add(m->visit, to, ON_DST);
+		go_into(m, to, ON_DST);
 	come_late(m, op, from);
 }
 
@@ -502,6 +507,7 @@ static int visit_folder(void *arg, struct op *op, struct visit *v,
 			   .visit = v,
 			   .dir = path,
 			   .depth = depth + (int)(flags >> DEPTH_SHIFT),
+			   .late = flags >> DEPTH_SHIFT,
 			   .path = BUF_INIT,
 			   .shut = flags & SHUT,
 			   .unsure = flags & UNSURE };

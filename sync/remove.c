@@ -156,7 +156,8 @@ static void remove_source(struct sync_run *r, struct op *op, const char *path,
 		return;
 	}
 	if (now.kind != seen->kind || now.size != seen->size ||
-	    now.mtime != seen->mtime) {
+	    now.mtime != seen->mtime ||
+	    digests_compare(&now.hash, &seen->hash) == 0) {
 		err_set(&op->err, ERR_CONFLICT,
 			"changed since it was copied: it stays at the source");
 		run_failed(r, op, path);

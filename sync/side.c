@@ -13,7 +13,10 @@ void side_step(struct side *s, struct op *op)
 	s->key_len = strlen(s->e.name);
 	if (!s->list.fold)
 		return;
-	end = strstr(s->key, "//") + 2;
+	end = strstr(s->key, "//");
+	if (!end)
+		BUG("a folded listing without \"//\": %s", s->key);
+	end += 2;
 	s->key_len = (size_t)(end - s->key);
 	s->e.name = end;
 }

@@ -189,7 +189,7 @@ int sync_tree(struct sync_run *r, struct op *op)
 	int rc;
 
 	if (check_apart(r, op) < 0 || look_at_src(r, op) < 0 ||
-	    look_at_dst(r, op) < 0 || check_by_mark(r, op) < 0)
+	    look_at_dst(r, op) < 0 || check_by_mark(r, op, "", "") < 0)
 		return -1;
 	marks_read(r, op);
 	rc = phases_to_end(r, op);
@@ -271,8 +271,6 @@ int sync_file(struct sync_run *r, struct op *op, const char *src_name,
 		rename_file(r, op, &it);
 		return result(r, op, 0);
 	}
-	if (strcmp(src_name, dst_name) == 0 && check_by_mark(r, op) < 0)
-		return -1;
 	if (be_stat(r->dst, op, dst_name, &it.over) == 0)
 		it.flags |= ITEM_OVER;
 	else if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
@@ -281,6 +279,9 @@ int sync_file(struct sync_run *r, struct op *op, const char *src_name,
 		return err_set(&op->err, ERR_IS_DIR,
 			       "\"%s\" is a folder at the destination",
 			       dst_name);
+	if ((it.flags & ITEM_OVER) &&
+	    check_by_mark(r, op, src_name, dst_name) < 0)
+		return -1;
 	/* With one name alone, the two paths lead to the same by a mount. */
 	if (it.from.posix && it.over.posix && it.from.posix->nlink == 1 &&
 	    same_inode(it.from.posix, it.over.posix))

@@ -196,6 +196,16 @@ if [ "$(id -u)" = 0 ]; then
 	check "is removed" no_strays "$D"
 fi
 
+# A folder that comes late, since a file stood in its place, is no deeper.
+fresh deep
+S=$SHM/deep/src D=$SHM/deep/dst
+mkdir -p "$S/a/b/c/d" "$D"
+for d in a a/b a/b/c a/b/c/d; do echo x >"$S/$d/f"; done
+echo "in the way" >"$D/a"
+exits 0 "a folder in a file's place, two deep" sync --max-depth 3 "$S" "$D"
+is "is copied two deep" "$(cd "$D" && find . -type f | sort | tr '\n' ' ')" \
+	"./a/b/f ./a/f "
+
 # The largest file that there can be.
 fresh huge
 S=$SHM/huge/src D=$SHM/huge/dst

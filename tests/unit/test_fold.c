@@ -37,10 +37,31 @@ static void bytes_that_are_no_text_stay(void)
 		       "a"));
 }
 
+/* They would have become a '/', or the name's end. */
+static void overlong_characters_are_no_text(void)
+{
+	CHECK(folds_to("\xE0\x80\x80", "\xE0\x80\x80"));
+	CHECK(folds_to("a\xE0\x80\xAF\xE0\x80\xAF"
+		       "b",
+		       "a\xE0\x80\xAF\xE0\x80\xAF"
+		       "b"));
+	CHECK(folds_to("\xF0\x80\x80\xAF", "\xF0\x80\x80\xAF"));
+	CHECK(folds_to("\xF4\x90\x80\x80", "\xF4\x90\x80\x80"));
+	CHECK(folds_to("\xED\xA0\x80", "\xED\xA0\x80"));
+}
+
+static void no_other_letter_becomes_a_latin_one(void)
+{
+	CHECK(folds_to("\xC4\xB0", "\xC4\xB0"));         /* I with a dot */
+	CHECK(folds_to("\xE2\x84\xAA", "\xE2\x84\xAA")); /* Kelvin */
+}
+
 int main(void)
 {
 	RUN(letters_become_small);
 	RUN(everything_else_stays);
 	RUN(bytes_that_are_no_text_stay);
+	RUN(overlong_characters_are_no_text);
+	RUN(no_other_letter_becomes_a_latin_one);
 	return 0;
 }

@@ -194,10 +194,26 @@ static void what_cannot_list_all_lists_each(void)
 	places_end(&p);
 }
 
+static void another_case_is_the_same_folder(void)
+{
+	struct fake *f = fake_new(5, 2);
+	struct lister *l;
+
+	places_begin(&p);
+	f->base.caps |= BE_NO_CASE;
+	l = lister_new(&f->base, LISTER_WHOLE);
+	CHECK(count(l, "") == 6 && count(l, "D1") == 2 && count(l, "d1") == 2);
+	CHECK(f->trees == 1 && f->lists == 0);
+	lister_free(l);
+	be_close(&f->base);
+	places_end(&p);
+}
+
 int main(void)
 {
 	RUN(every_folder_comes_out_of_one_request);
 	RUN(a_few_folders_are_listed_by_themselves);
 	RUN(what_cannot_list_all_lists_each);
+	RUN(another_case_is_the_same_folder);
 	return 0;
 }
