@@ -80,8 +80,9 @@ static int check_place(struct op *op, const struct jfs_node *old,
 {
 	if (old && opt->mode == PUT_CREATE)
 		return err_set(&op->err, ERR_EXISTS, "something is there");
+	/* An old file that is to be kept may be where it shall go already. */
 	if (opt->mode == PUT_OVER &&
-	    (!old || (opt->over && !is_same(op, old, opt->over))))
+	    (old ? opt->over && !is_same(op, old, opt->over) : !opt->keep_old))
 		return err_set(&op->err, ERR_CONFLICT,
 			       "what it would replace has changed");
 	if (old && old->kind == JFS_FOLDER)
@@ -147,12 +148,28 @@ static bool same_content(const struct jfs_node *a, const struct jfs_node *b)
 	return a->size == b->size && digests_compare(&a->hash, &b->hash) != 0;
 }
 
+/*
+ * The service may take more names for one than are known here (NFC and NFD, the
+ * two small sigmas): whatever the names, a file is known by its uuid.
+ */
+static bool is_one_file(const struct jfs_node *a, const struct jfs_node *b)
+{
+	return a->uuid && b->uuid && strcmp(a->uuid, b->uuid) == 0;
+}
+
+static int same_file(struct op *op)
+{
+	return err_set(&op->err, ERR_CONFLICT, "both names lead to one file");
+}
+
 /* Make the destination by size and MD5: `want` has the times, too. */
 static int make_by_hash(struct transfer *t, struct op *op,
 			const struct jfs_node *want)
 {
 	struct jfs_node made;
 
+	if (t->move && relation(t->from, t->src, t->to, t->dst, op) == 1)
+		return same_file(op);
 	if (jotta_by_hash(t->to, op, t->dst, want) < 0)
 		return -1;
 	if (!t->move)
@@ -163,6 +180,8 @@ static int make_by_hash(struct transfer *t, struct op *op,
 	if (!jotta_lives(&made) || !same_content(&made, want))
 		return err_set(&op->err, ERR_SERVER,
 			       "the service has made another file");
+	if (is_one_file(&made, &t->file))
+		return same_file(op);
 	return remove_source(t, op);
 }
 
@@ -241,6 +260,40 @@ static int make_by_verb(struct transfer *t, struct op *op,
 	return -1;
 }
 
+/*
+ * After a file's rename onto itself failed: whether it was done.  It is asked
+ * for under its old name: a service that only repeats what it was asked for
+ * then shows that one.
+ */
+static bool was_renamed(struct transfer *t, struct op *op)
+{
+	const struct err why = op->err;
+	struct jfs_node now;
+	bool done;
+
+	done = jotta_find(t->from, op, t->src, &now) == 1 &&
+	       jotta_lives(&now) && now.kind == JFS_FILE && now.name &&
+	       same_content(&now, &t->file) &&
+	       strcmp(now.name, leaf(jotta_raw(t->to, op, t->dst))) == 0;
+	op->err = why;
+	if (done)
+		err_clear(&op->err);
+	return done;
+}
+
+/* Two names of one file, "a" and "A": nothing may be deleted for that. */
+static int rename_itself(struct transfer *t, struct op *op,
+			 const struct jfs_node *want)
+{
+	if (try_verb(t, op, want) == 0)
+		return 0;
+	if (op->err.kind != ERR_EXISTS && !err_info(op->err.kind)->retry)
+		return -1;
+	if (was_renamed(t, op))
+		return 0;
+	return op->err.kind == ERR_EXISTS ? same_file(op) : -1;
+}
+
 /* The time in whole seconds, as it is kept. */
 static int64_t kept_time(int64_t mtime)
 {
@@ -271,10 +324,9 @@ static int run(struct transfer *t, struct op *op, const struct put_opt *opt,
 	if (opt->mtime != MTIME_UNKNOWN && !t->move)
 		want.mtime = kept_time(opt->mtime);
 	if (relation(t->from, t->src, t->to, t->dst, op) == 1 ||
-	    (lives && old.uuid && want.uuid &&
-	     strcmp(old.uuid, want.uuid) == 0)) {
-		/* Onto itself: at most its name changes, "a" to "A". */
-		rc = t->move ? make_by_verb(t, op, &want) : 0;
+	    (found == 1 && is_one_file(&old, &want))) {
+		/* Onto itself: at most its name changes. */
+		rc = t->move ? rename_itself(t, op, &want) : 0;
 		goto out;
 	}
 	if (check_place(op, lives ? &old : NULL, opt) < 0)

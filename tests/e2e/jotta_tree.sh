@@ -162,6 +162,45 @@ moved_all_the_same() {
 	clear_faults
 }
 
+# Names that the service takes for one: whatever it answers, the file stays.
+one_file() {
+	put one/a 1
+	exits 0 "a file's case can change" moveto jotta:one/a jotta:one/A
+	lists "which is seen" A lsf jotta:one
+	fault '"kind": "mv", "status": 409, "count": -1'
+	exits 3 "not if the service refuses it" moveto jotta:one/A jotta:one/a
+	says "which is said" "both names lead to one file"
+	clear_faults
+	lists "and the file stays" A lsf jotta:one
+	fault '"kind": "mv", "lost": true'
+	fault '"kind": "mv", "status": 409, "count": -1'
+	exits 0 "a lost answer to it is none" moveto jotta:one/A jotta:one/a
+	clear_faults
+	lists "since it is looked at" a lsf jotta:one
+	lists "with what is in it" 1 cat jotta:one/a
+	put one/ας 2
+	fault '"kind": "mv", "status": 409, "count": -1'
+	exits 3 "a sigma is refused, too" \
+		moveto --ignore-times jotta:one/ας jotta:one/ΑΣ
+	says "for it is one file" "both names lead to one file"
+	clear_faults
+	lists "which stays" "a ας" lsf jotta:one
+	exits 0 "but it can be renamed" \
+		moveto --ignore-times jotta:one/ας jotta:one/ΑΣ
+	lists "as it was told" "a ΑΣ" lsf jotta:one
+	lists "with its content" 2 cat jotta:one/ΑΣ
+}
+
+kept_old() {
+	put k/new/f newer && put k/old/f old
+	fault '"kind": "cp", "status": 500'
+	exits 0 "a copy that comes second replaces what it has moved away" \
+		copy jotta:k/new jotta:k/old --backup-dir jotta:k/kept
+	clear_faults
+	lists "with the new" newer cat jotta:k/old/f
+	lists "and the old kept" old cat jotta:k/kept/f
+}
+
 downloads() {
 	head -c 3000000 /dev/urandom >"$SHM/big"
 	echo small >"$SHM/small"
@@ -204,6 +243,15 @@ deleting() {
 	exits 0 "it is" --hard-delete rmdir jotta:del/f
 	ferry trash list jotta:del/f
 	says "whose content is still in the trash" g
+}
+
+restoring() {
+	put res/a.txt 1 ', "deleted": true' && put res/b 2 ', "deleted": true'
+	control '{"op": "mkdir", "path": "/Jotta/Archive/res/A.TXT"}' >/dev/null
+	reset
+	exits 0 "what is in the trash comes back" trash restore jotta:res
+	lists "where nothing has its name" "A.TXT/ b" lsf jotta:res
+	is "in whatever case" "$(counter cphash)" 1
 }
 
 refusals() {
@@ -250,12 +298,30 @@ configuration() {
 	exits 2 "a device is one name" lsf "jotta,device=a/b:"
 }
 
+# The last test, since its login is lost.
+deleted_meanwhile() {
+	fault '"kind": "info", "expire": true'
+	fault '"kind": "token", "latency": 2000'
+	"$FERRY" lsf jotta: >"$OUT" 2>"$ERR" </dev/null &
+	sleep 1
+	"$FERRY" config delete jotta
+	wait $!
+	is "a remote that is deleted while its token is renewed is gone" \
+		"$(grep -c 'jotta\|token' "$FERRY_CONFIG")" 0
+	says "which is said" "no longer in the configuration"
+	clear_faults
+}
+
 listings
 odd_names
 trashed_targets
 moved_all_the_same
+one_file
+kept_old
 downloads
 deleting
+restoring
 refusals
 configuration
+deleted_meanwhile
 e2e_end
