@@ -61,6 +61,10 @@ static int set_token(void *arg, struct op *op, struct ini *ini)
 {
 	const struct store *s = arg;
 
+	/* Not again what somebody has just deleted, without its other keys. */
+	if (!ini_has(ini, s->name))
+		return err_set(&op->err, ERR_AUTH,
+			       "it is no longer in the configuration");
 	return ini_set(ini, s->name, "token", s->json, &op->err);
 }
 

@@ -33,6 +33,7 @@ static struct oauth *new_oauth(struct fixture *f)
 static void begin(struct fixture *f, const struct step *steps, size_t n)
 {
 	static const struct http_conf conf = { .name = "test" };
+	static const char section[] = "[my cloud]\n";
 	unsigned port;
 
 	*f = (struct fixture){ 0 };
@@ -42,6 +43,8 @@ static void begin(struct fixture *f, const struct step *steps, size_t n)
 	f->url = arena_printf(&f->scratch.op.arena, "http://127.0.0.1:%u/token",
 			      port);
 	f->config = scratch_path(&f->scratch, "ferry.conf");
+	CHECK(file_write(&f->scratch.op, f->config, section, strlen(section)) ==
+	      0);
 	f->http = http_new(&f->settings, &conf);
 	f->oauth = new_oauth(f);
 }
