@@ -161,13 +161,16 @@ int check_by_mark(struct sync_run *r, struct op *op, const char *src,
 		return 0;
 	if (getrandom(&bits, sizeof(bits), 0) != sizeof(bits))
 		return err_sys(&op->err, "getrandom");
-	name = arena_printf(&op->arena, "%s.ferry-tmp.%016" PRIx64, src, bits);
-	other = arena_printf(&op->arena, "%s.ferry-tmp.%016" PRIx64, dst, bits);
+	/* In front, since the end of a word may count (a final sigma). */
+	name = arena_printf(&op->arena, ".ferry-tmp.%016" PRIx64 "%s%s", bits,
+			    *src ? "-" : "", src);
+	other = arena_printf(&op->arena, ".ferry-tmp.%016" PRIx64 "%s%s", bits,
+			     *dst ? "-" : "", dst);
 	if (be_put(r->src, op, name, &empty, &opt, NULL) == 0)
 		seen = mark_is_seen(r, op, other);
 	why = op->err;
 	if (take_away(r, op, name) < 0 && seen >= 0)
 		return -1;
 	op->err = why;
-	return seen > 0 ? refuse_same(op, r->dst, r->src) : seen;
+	return seen;
 }

@@ -19,8 +19,9 @@ enum same same_file(const struct sync_run *r, const char *src, const char *dst);
  * Two remotes of a kind may lead to one place under names that do not show it
  * (two addresses of a server, two sections for an account), and a service may
  * take two names for one that we do not.  So before a move a mark is put at the
- * source, whose name begins with `src`, and looked for at the destination under
- * one that begins with `dst`: the names of a file, or "" for whole folders.
+ * source, whose name ends with `src`, and looked for at the destination under
+ * one that ends with `dst`: the names of a file, or "" for whole folders.
+ * 1 if it is seen there, 0 if not or if nothing is moved, or -1.
  */
 int check_by_mark(struct sync_run *r, struct op *op, const char *src,
 		  const char *dst) MUST_CHECK;

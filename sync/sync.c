@@ -189,8 +189,11 @@ int sync_tree(struct sync_run *r, struct op *op)
 	int rc;
 
 	if (check_apart(r, op) < 0 || look_at_src(r, op) < 0 ||
-	    look_at_dst(r, op) < 0 || check_by_mark(r, op, "", "") < 0)
+	    look_at_dst(r, op) < 0)
 		return -1;
+	rc = check_by_mark(r, op, "", "");
+	if (rc != 0)
+		return rc < 0 ? -1 : refuse_same(op, r->dst, r->src);
 	marks_read(r, op);
 	rc = phases_to_end(r, op);
 	rc = result(r, op, rc);
@@ -279,9 +282,18 @@ int sync_file(struct sync_run *r, struct op *op, const char *src_name,
 		return err_set(&op->err, ERR_IS_DIR,
 			       "\"%s\" is a folder at the destination",
 			       dst_name);
-	if ((it.flags & ITEM_OVER) &&
-	    check_by_mark(r, op, src_name, dst_name) < 0)
-		return -1;
+	if (it.flags & ITEM_OVER) {
+		rc = check_by_mark(r, op, src_name, dst_name);
+		if (rc < 0)
+			return -1;
+		if (rc > 0 && (!renames(r) ||
+			       strcmp(r->src->identity, r->dst->identity) != 0))
+			return refuse_same(op, r->dst, r->src);
+		if (rc > 0) {
+			rename_file(r, op, &it);
+			return result(r, op, 0);
+		}
+	}
 	/* With one name alone, the two paths lead to the same by a mount. */
 	if (it.from.posix && it.over.posix && it.from.posix->nlink == 1 &&
 	    same_inode(it.from.posix, it.over.posix))

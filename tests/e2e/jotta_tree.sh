@@ -181,12 +181,12 @@ one_file() {
 	put one/ας 2
 	fault '"kind": "mv", "status": 409, "count": -1'
 	exits 3 "a sigma is refused, too" \
-		moveto --ignore-times jotta:one/ας jotta:one/ΑΣ
+		moveto jotta:one/ας jotta:one/ΑΣ
 	says "for it is one file" "both names lead to one file"
 	clear_faults
 	lists "which stays" "a ας" lsf jotta:one
 	exits 0 "but it can be renamed" \
-		moveto --ignore-times jotta:one/ας jotta:one/ΑΣ
+		moveto jotta:one/ας jotta:one/ΑΣ
 	lists "as it was told" "a ΑΣ" lsf jotta:one
 	lists "with its content" 2 cat jotta:one/ΑΣ
 }
