@@ -5,15 +5,6 @@
 #include "crypt/obscure.h"
 #include "lib/parse.h"
 
-static const struct driver_option *find_option(const struct driver *d,
-					       const char *key)
-{
-	for (const struct driver_option *o = d->options; o && o->name; o++)
-		if (strcmp(o->name, key) == 0)
-			return o;
-	return NULL;
-}
-
 static const char *given(const struct remote_conf *c, const char *key)
 {
 	for (size_t i = c->n_options; i-- > 0;)
@@ -56,14 +47,14 @@ static const struct driver_option *must_have(const struct remote_conf *c,
 
 const char *conf_str(const struct remote_conf *c, const char *key)
 {
-	const struct driver_option *o = find_option(c->driver, key);
+	const struct driver_option *o = driver_option_find(c->driver, key);
 
 	return text_of(c, must_have(c, key, true, o));
 }
 
 bool conf_bool(const struct remote_conf *c, const char *key)
 {
-	const struct driver_option *o = find_option(c->driver, key);
+	const struct driver_option *o = driver_option_find(c->driver, key);
 	const char *text;
 	bool value = false;
 
@@ -76,7 +67,7 @@ bool conf_bool(const struct remote_conf *c, const char *key)
 
 int64_t conf_int(const struct remote_conf *c, const char *key)
 {
-	const struct driver_option *o = find_option(c->driver, key);
+	const struct driver_option *o = driver_option_find(c->driver, key);
 	const char *text;
 	int64_t value = 0;
 
@@ -91,7 +82,7 @@ int64_t conf_int(const struct remote_conf *c, const char *key)
 int conf_password(const struct remote_conf *c, const char *key, struct op *op,
 		  const char **out)
 {
-	const struct driver_option *o = find_option(c->driver, key);
+	const struct driver_option *o = driver_option_find(c->driver, key);
 	struct buf plain = BUF_INIT;
 	const char *text;
 	int rc = 0;
@@ -152,7 +143,7 @@ static int check_known(const struct remote_conf *c, struct err *e)
 	for (size_t i = 0; i < c->n_options; i++) {
 		struct buf list = BUF_INIT;
 
-		if (find_option(c->driver, c->options[i].key))
+		if (driver_option_find(c->driver, c->options[i].key))
 			continue;
 		err_set(e, ERR_INVALID,
 			"%s: driver %s has no option \"%s\"; its options are: "
@@ -261,7 +252,8 @@ const char *conf_place_name(struct arena *a, const struct driver *driver,
 	buf_addf(&b, "%s%s", place->remote ? "" : ":",
 		 place->remote ? place->remote : place->driver);
 	for (size_t i = 0; i < place->n_options; i++)
-		add_option(&b, find_option(driver, place->options[i].key),
+		add_option(&b,
+			   driver_option_find(driver, place->options[i].key),
 			   &place->options[i]);
 	buf_addf(&b, ":%s", path);
 	name = arena_strdup(a, b.data);

@@ -85,6 +85,10 @@ extern const struct driver driver_fault;
 /* The driver called `name`, or NULL. */
 const struct driver *driver_find(const char *name);
 
+/* The option of that name, or NULL; also if `d` is. */
+const struct driver_option *driver_option_find(const struct driver *d,
+					       const char *name);
+
 /* All drivers, in the order in which they are listed; NULL at the end. */
 const struct driver *const *driver_all(void);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "lib/fnv.h"
 #include "lib/fold.h"
 #include "lib/log.h"
 #include "lib/vec.h"
@@ -66,15 +67,6 @@ void lister_free(struct lister *l)
 	pthread_cond_destroy(&l->wake);
 	pthread_mutex_destroy(&l->lock);
 	free(l);
-}
-
-static uint64_t hash_of(const char *path)
-{
-	uint64_t h = 0xcbf29ce484222325u;
-
-	for (; *path; path++)
-		h = (h ^ (unsigned char)*path) * 0x100000001b3u;
-	return h;
 }
 
 /*
@@ -151,7 +143,7 @@ static int begin_folder(struct writing *w, struct op *op, const char *dir,
 	buf_reset(&w->dir);
 	buf_add(&w->dir, dir, n);
 	f = folders_add(&w->l->folders);
-	*f = (struct folder){ .hash = hash_of(w->dir.data),
+	*f = (struct folder){ .hash = fnv(w->dir.data, w->dir.len),
 			      .path = w->size,
 			      .at = w->size + (int64_t)n + 1 };
 	buf_add(&w->out, w->dir.data, n + 1);
@@ -299,7 +291,7 @@ static int is_folder(struct lister *l, struct op *op, const struct folder *f,
 static int find(struct lister *l, struct op *op, const char *dir,
 		struct folder *out)
 {
-	uint64_t h = hash_of(dir);
+	uint64_t h = fnv(dir, strlen(dir));
 	size_t lo = 0, hi = l->folders.n;
 	int rc = 0;
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "lib/fnv.h"
 #include "lib/fold.h"
 #include "lib/spool.h"
 
@@ -203,23 +204,13 @@ out:
 	return rc;
 }
 
-/* FNV-1a: what is foreign can make two collide, which costs a false twin. */
-static uint64_t hash_of(const char *p, size_t n)
-{
-	uint64_t h = 0xcbf29ce484222325u;
-
-	while (n--)
-		h = (h ^ (unsigned char)*p++) * 0x100000001b3u;
-	return h;
-}
-
 static void remember_fold(struct listing_folds *f, const char *p, size_t n)
 {
 	if (f->n == f->cap) {
 		f->cap = f->cap ? f->cap * 2 : 64;
 		f->at = xrealloc(f->at, f->cap, sizeof(*f->at));
 	}
-	f->at[f->n++] = hash_of(p, n);
+	f->at[f->n++] = fnv(p, n);
 }
 
 static void pack_folded(struct listing *l, const struct entry *e)
@@ -260,7 +251,7 @@ static void keep_twins(struct listing_folds *f)
 
 bool listing_has_twin(const struct listing *l, const char *folded, size_t n)
 {
-	uint64_t h = hash_of(folded, n);
+	uint64_t h = fnv(folded, n);
 
 	return l->folds.n && bsearch(&h, l->folds.at, l->folds.n,
 				     sizeof(*l->folds.at), by_value);

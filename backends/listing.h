@@ -33,7 +33,8 @@ struct listing {
 	 */
 	bool fold;
 	struct listing_folds {
-		uint64_t *at; /* a hash of each; once sorted, of twins only */
+		uint64_t *at; /* a hash of each; once sorted, of twins only.
+				   A collision makes a false twin. */
 		size_t n, cap;
 	} folds;
 };

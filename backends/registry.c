@@ -26,6 +26,16 @@ const struct driver *driver_find(const char *name)
 	return NULL;
 }
 
+const struct driver_option *driver_option_find(const struct driver *d,
+					       const char *name)
+{
+	for (const struct driver_option *o = d ? d->options : NULL;
+	     o && o->name; o++)
+		if (strcmp(o->name, name) == 0)
+			return o;
+	return NULL;
+}
+
 const struct driver *const *driver_all(void)
 {
 	return drivers;

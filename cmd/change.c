@@ -49,6 +49,17 @@ int change_say(const struct cmd_ctx *cx, struct op *op, const struct change *c)
 	return rc;
 }
 
+int change_would_remove(void *cx, struct op *op, const char *path,
+			const struct entry *e)
+{
+	struct change c = { .verb = e->kind == ENTRY_DIR ? CHANGE_RMDIR
+							 : CHANGE_DELETE,
+			    .path = path,
+			    .dry_run = true };
+
+	return change_say(cx, op, &c);
+}
+
 static int refuse_link(struct cmd_ctx *cx, const char *place)
 {
 	struct op *op = &cx->op;

@@ -26,6 +26,10 @@ struct change {
 int change_say(const struct cmd_ctx *cx, struct op *op,
 	       const struct change *c) MUST_CHECK;
 
+/* For a walk (tree_fn) in a dry run: that the entry would be removed. */
+int change_would_remove(void *cx, struct op *op, const char *path,
+			const struct entry *e) MUST_CHECK;
+
 /*
  * list_open() for a command that removes the place itself: it must be a folder,
  * and not a symbolic link to one, since only what is in there could be removed.

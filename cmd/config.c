@@ -13,11 +13,10 @@
 bool config_is_secret(const struct driver *d, const char *key)
 {
 	static const char *const words[] = { "pass", "token", "secret", "key" };
+	const struct driver_option *o = driver_option_find(d, key);
 
-	for (const struct driver_option *o = d ? d->options : NULL;
-	     o && o->name; o++)
-		if (strcmp(o->name, key) == 0)
-			return conf_is_secret(o);
+	if (o)
+		return conf_is_secret(o);
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (strcasestr(key, words[i]))
 			return true;

@@ -5,15 +5,6 @@
 #include "cmd/config.h"
 #include "crypt/obscure.h"
 
-static const struct driver_option *find_option(const struct driver *d,
-					       const char *key)
-{
-	for (const struct driver_option *o = d->options; o && o->name; o++)
-		if (strcmp(o->name, key) == 0)
-			return o;
-	return NULL;
-}
-
 static int read_value(struct cmd_ctx *cx, struct cmd_dialog *d,
 		      const struct driver *driver, struct place_option *o)
 {
@@ -71,7 +62,7 @@ int config_values(struct cmd_ctx *cx, struct cmd_dialog *d, int first,
 		o->key = arena_printf(&cx->op.arena, "%.*s", (int)(eq - arg),
 				      arg);
 		o->value = eq + 1;
-		known = find_option(driver, o->key);
+		known = driver_option_find(driver, o->key);
 		if (known && strcmp(o->value, "-") == 0 &&
 		    read_value(cx, d, driver, o) < 0)
 			return -1;

@@ -37,17 +37,6 @@ static const struct opt flags[] = {
 
 static const struct opt_group groups[] = { { "Flags", flags, 0 }, { 0 } };
 
-static int say(void *arg, struct op *op, const char *path,
-	       const struct entry *e)
-{
-	struct change c = { .verb = e->kind == ENTRY_DIR ? CHANGE_RMDIR
-							 : CHANGE_DELETE,
-			    .path = path,
-			    .dry_run = true };
-
-	return change_say(arg, op, &c);
-}
-
 static int purge_run(struct cmd_ctx *cx)
 {
 	const struct purge_opts *o = cx->opts;
@@ -65,7 +54,7 @@ static int purge_run(struct cmd_ctx *cx)
 			       o->filters.at[0].flag);
 	rc = change_open_dir(&l, cx, cx->argv[0]);
 	if (rc == 0)
-		rc = o->dry_run ? list_walk(&l, 1, say, cx)
+		rc = o->dry_run ? list_walk(&l, 1, change_would_remove, cx)
 				: be_purge(l.be, op, "");
 	if (rc == 0)
 		rc = change_say(cx, op, &c);

@@ -289,24 +289,14 @@ static const struct opt empty_flags[] = {
 static const struct opt_group empty_groups[] = { { "Flags", empty_flags, 0 },
 						 { 0 } };
 
-static int would_go(void *arg, struct op *op, const char *path,
-		    const struct entry *e)
-{
-	struct change c = { .verb = e->kind == ENTRY_DIR ? CHANGE_RMDIR
-							 : CHANGE_DELETE,
-			    .path = path,
-			    .dry_run = true };
-
-	return change_say(arg, op, &c);
-}
-
 static int empty_run(struct cmd_ctx *cx)
 {
 	const struct trash_empty_opts *o = cx->opts;
 	struct op *op = &cx->op;
-	struct trash_walk w = {
-		.recursive = true, .living = true, .fn = would_go, .arg = cx
-	};
+	struct trash_walk w = { .recursive = true,
+				.living = true,
+				.fn = change_would_remove,
+				.arg = cx };
 	struct tidied done = { 0 };
 	int rc = remote_open(cx->remotes, cx->argv[0], op, &w.be);
 

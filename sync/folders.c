@@ -1,8 +1,30 @@
-/* Modes and times of folders, once nothing in them changes any more. */
+/* Folders are made, opened, and at last get their modes and times. */
 
 #include <string.h>
 
 #include "sync/run.h"
+
+bool folder_make(struct sync_run *r, struct op *op, const char *path,
+		 const struct entry *from)
+{
+	struct put_opt opt = { .mode = PUT_ANY };
+	int rc = 0;
+
+	if (r->filtered) /* it comes with the first file that is taken */
+		return true;
+	if (!r->opts.dry_run) {
+		if (r->metadata && be_can(r->dst, BE_MKNODE))
+			rc = be_mknode(r->dst, op, path, from, &opt);
+		else if (be_can(r->dst, BE_EMPTY_DIR))
+			rc = be_mkdir(r->dst, op, path);
+	}
+	if (rc < 0) {
+		run_failed(r, op, path);
+		return false;
+	}
+	run_did(r, ACTION_MKDIR, path, 0, NULL);
+	return true;
+}
 
 void folder_open(struct sync_run *r, struct op *op, const char *path)
 {

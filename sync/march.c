@@ -67,29 +67,6 @@ static void come_late(struct march *m, struct op *op, const struct entry *from)
 	buf_free(&rec);
 }
 
-/* A folder that the destination lacks; whether to go on into it. */
-static bool make_folder(struct sync_run *r, struct op *op, const char *path,
-			const struct entry *from)
-{
-	struct put_opt opt = { .mode = PUT_ANY };
-	int rc = 0;
-
-	if (r->filtered) /* it comes with the first file that is taken */
-		return true;
-	if (!r->opts.dry_run) {
-		if (r->metadata && be_can(r->dst, BE_MKNODE))
-			rc = be_mknode(r->dst, op, path, from, &opt);
-		else if (be_can(r->dst, BE_EMPTY_DIR))
-			rc = be_mkdir(r->dst, op, path);
-	}
-	if (rc < 0) {
-		run_failed(r, op, path);
-		return false;
-	}
-	run_did(r, ACTION_MKDIR, path, 0, NULL);
-	return true;
-}
-
 /* Moving it whole is one step, where nothing below need be left behind. */
 static bool move_folder(struct march *m, struct op *op)
 {
@@ -160,7 +137,7 @@ static void only_on_src(struct march *m, struct op *op,
 	will_change(m, op);
 	if (move_folder(m, op))
 		return;
-	if (!make_folder(r, op, m->path.data, from))
+	if (!folder_make(r, op, m->path.data, from))
 		return;
 	if (!other_disk(r, from))
 		go_into(m, from, flags);
@@ -572,7 +549,7 @@ static void begin_late(struct sync_run *r, struct op *op, int depth,
 	};
 
 	if (from->kind == ENTRY_DIR) {
-		if (!make_folder(r, op, path, from))
+		if (!folder_make(r, op, path, from))
 			return;
 		if (other_disk(r, from))
 			finish_it(r, op, path, from, flags);

@@ -182,7 +182,13 @@ int source_moved(struct sync_run *r, struct op *op, const char *path,
 int remove_sources(struct sync_run *r, struct op *op) MUST_CHECK;
 
 /*
- * folders.c.  Let the owner, who is not root, into a folder at the destination
+ * folders.c.  Make a folder that the destination lacks; whether to go on into
+ * it.
+ */
+bool folder_make(struct sync_run *r, struct op *op, const char *path,
+		 const struct entry *from);
+/*
+ * Let the owner, who is not root, into a folder at the destination
  * until it is finished.
  */
 void folder_open(struct sync_run *r, struct op *op, const char *path);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/fnv.h"
+
 enum { BUCKETS_FIRST = 64 };
 
 struct node {
@@ -43,16 +45,6 @@ void jotta_alias_free(struct jotta_alias *a)
 	free(a);
 }
 
-/* FNV-1a */
-static uint64_t hash_of(const char *s)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-	return h;
-}
-
 static struct node **slot(const struct jotta_alias *a, uint64_t hash)
 {
 	return &a->buckets[hash % a->n_buckets];
@@ -60,7 +52,7 @@ static struct node **slot(const struct jotta_alias *a, uint64_t hash)
 
 static struct node *find(const struct jotta_alias *a, const char *shown)
 {
-	uint64_t hash = hash_of(shown);
+	uint64_t hash = fnv(shown, strlen(shown));
 	struct node *node = *slot(a, hash);
 
 	while (node && (node->hash != hash || strcmp(node->shown, shown) != 0))
@@ -115,7 +107,7 @@ void jotta_alias_put(struct jotta_alias *a, const char *shown, const char *raw)
 	node = xcalloc(1, sizeof(*node) + len);
 	memcpy(node->shown, shown, len);
 	node->raw = xstrdup(raw);
-	node->hash = hash_of(shown);
+	node->hash = fnv(shown, strlen(shown));
 	at = slot(a, node->hash);
 	node->next = *at;
 	*at = node;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backends/jotta/jfs.h"
+#include "lib/fnv.h"
 #include "lib/fold.h"
 #include "lib/log.h"
 #include "lib/parse.h"
@@ -59,10 +60,8 @@ static void seen_grow(struct seen *s)
 
 static uint64_t hash_of(const char *p, size_t n)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	uint64_t h = fnv(p, n);
 
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)p[i]) * UINT64_C(0x100000001b3);
 	h ^= h >> 32;
 	h *= UINT64_C(0x9e3779b97f4a7c15);
 	h ^= h >> 29;

@@ -10,6 +10,7 @@
 
 #include "backends/jotta/walk.h"
 #include "backends/listing.h"
+#include "lib/fnv.h"
 #include "lib/fold.h"
 #include "lib/json.h"
 #include "lib/parse.h"
@@ -75,15 +76,14 @@ struct plan {
 	bool any_dir; /* deleted folders are in it */
 };
 
-/* FNV-1a, of a name as the service compares it. */
+/* Of a name as the service compares it. */
 static uint64_t hash_name_of(const char *name)
 {
-	uint64_t h = 0xcbf29ce484222325u;
 	struct buf b = BUF_INIT;
+	uint64_t h;
 
 	fold_case(&b, name);
-	for (size_t i = 0; i < b.len; i++)
-		h = (h ^ (unsigned char)b.data[i]) * 0x100000001b3u;
+	h = fnv(b.data, b.len);
 	buf_free(&b);
 	return h;
 }

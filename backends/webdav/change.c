@@ -4,15 +4,6 @@
 #include "backends/webdav/propfind.h"
 #include "backends/webdav/write.h"
 
-static const char *parent_of(struct op *op, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!slash)
-		return "";
-	return arena_printf(&op->arena, "%.*s", (int)(slash - path), path);
-}
-
 /* The whole service as a root: for what may lie above a backend's own. */
 static struct webdav top_of(const struct webdav *w, char *none)
 {
@@ -62,7 +53,7 @@ static int make_one(struct webdav *top, struct op *op, const char *path)
 		return rc;
 	/* And some, that there is no parent or a file in its place. */
 	if (strchr(path, '/') &&
-	    look_for_dir(top, op, parent_of(op, path)) < 0 &&
+	    look_for_dir(top, op, webdav_parent(op, path)) < 0 &&
 	    !err_info(op->err.kind)->retry)
 		return op->err.kind == ERR_NOT_DIR ? -1 : 1;
 	op->err = why;
@@ -74,7 +65,7 @@ static int no_parent(struct webdav *top, struct op *op, const char *path)
 {
 	struct err why = op->err;
 
-	if (look_for_dir(top, op, parent_of(op, path)) < 0)
+	if (look_for_dir(top, op, webdav_parent(op, path)) < 0)
 		return -1;
 	op->err = why;
 	return -1;

@@ -7,15 +7,6 @@
 
 enum { SMALL_MAX = 8 * 1024 * 1024 }; /* is copied in a moment */
 
-static const char *parent_of(struct op *op, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!slash)
-		return "";
-	return arena_printf(&op->arena, "%.*s", (int)(slash - path), path);
-}
-
 /* Whether the destination is there, as large as the source, which is gone. */
 static bool is_done(struct webdav *w, struct op *op, const char *method,
 		    struct webdav *from, const char *src, const char *dst)
@@ -129,7 +120,7 @@ static bool lacks_parent(struct webdav *w, struct op *op, const char *dst)
 		return true;
 	if (why.code != 403 && why.code != 404 && why.code != 500)
 		return false;
-	lacks = webdav_find(w, op, parent_of(op, dst), &e) < 0 &&
+	lacks = webdav_find(w, op, webdav_parent(op, dst), &e) < 0 &&
 		(op->err.kind == ERR_NOT_FOUND || op->err.kind == ERR_NO_DIR);
 	op->err = why;
 	return lacks;
@@ -143,7 +134,7 @@ int webdav_transfer(struct webdav *w, struct op *op, const char *method,
 			  if_match) == 0)
 		return 0;
 	if (!lacks_parent(w, op, dst) ||
-	    webdav_mkdir(&w->base, op, parent_of(op, dst)) < 0)
+	    webdav_mkdir(&w->base, op, webdav_parent(op, dst)) < 0)
 		return -1;
 	return transfer_once(w, op, method, from, src, dst, dir, overwrite,
 			     if_match);
