@@ -1,0 +1,27 @@
+#ifndef CRYPT_SCRYPT_H
+#define CRYPT_SCRYPT_H
+
+#include "lib/err.h"
+
+/* RFC 7914. */
+struct scrypt_cost {
+	uint64_t n;
+	uint32_t r, p;
+};
+
+/*
+ * `len` bytes of key from a password.  ERR_CORRUPT if the cost, which comes
+ * from a file, is absurd: n no power of two, more than 1 GiB of memory
+ * (128 * n * r), or more than 2^24 blocks to mix (n * r * p / 2^7 ... see .c).
+ */
+int scrypt_derive(const char *password, size_t password_len,
+		  const uint8_t *salt, size_t salt_len, struct scrypt_cost cost,
+		  uint8_t *out, size_t len, struct err *e) MUST_CHECK;
+
+/*
+ * What takes about `ms` on this machine and at most 32 MiB: n = 32768, r = 8,
+ * and p as large as that takes, at least 1.
+ */
+struct scrypt_cost scrypt_calibrate(unsigned ms);
+
+#endif
