@@ -28,8 +28,11 @@ static int cleanup_run(struct cmd_ctx *cx)
 			    .dry_run = o->dry_run };
 	struct tidied done = { 0 };
 	struct backend *be = NULL;
-	int rc = remote_open(cx->remotes, cx->argv[0], op, &be);
+	int rc = tidied_check_whole(cx, cx->argv[0],
+				    "the whole account would be cleaned up");
 
+	if (rc == 0)
+		rc = remote_open(cx->remotes, cx->argv[0], op, &be);
 	if (rc == 0 && !o->dry_run)
 		rc = be_cleanup(be, op, &done);
 	if (rc == 0)
@@ -48,8 +51,8 @@ const struct cmd cmd_cleanup = {
 	.args = "REMOTE:",
 	.summary = "remove for good what the service keeps besides the files",
 	.about = "What that is depends on the service; on Jottacloud it is the "
-		 "trash of the whole account, as with rclone. Nothing is "
-		 "asked first.\n\n"
+		 "trash of the whole account, as with rclone, and so a path "
+		 "is refused. Nothing is asked first.\n\n"
 		 "With --json: an object with event \"summary\" and what of "
 		 "files, dirs and bytes the service has counted.",
 	.min_args = 1,

@@ -58,3 +58,25 @@ int tidied_say(struct cmd_ctx *cx, const char *command, const char *done,
 	buf_free(&b);
 	return 0;
 }
+
+int tidied_check_whole(struct cmd_ctx *cx, const char *spec, const char *what)
+{
+	struct op *op = &cx->op;
+	struct place place;
+	const char *path;
+
+	if (place_parse(&op->arena, spec, &place, &op->err) < 0)
+		return -1;
+	if (!place.remote && !place.driver)
+		return 0; /* this machine's disk has no such service */
+	if (place_clean(&op->arena, place.path, &path, &op->err) < 0)
+		return -1;
+	if (*path == '\0')
+		return 0;
+	return err_set(&op->err, ERR_INVALID,
+		       "%s, not only \"%s\"; if that is meant, name the "
+		       "remote without a path%s%s%s",
+		       what, path, place.remote ? ": " : "",
+		       place.remote ? place.remote : "",
+		       place.remote ? ":" : "");
+}

@@ -282,7 +282,7 @@ static const struct trash_empty_opts empty_defaults = { 0 };
 
 static const struct opt empty_flags[] = {
 	OPT_AT(OPT_BOOL, 'n', "dry-run", NULL, struct trash_empty_opts, dry_run,
-	       "print what of PLACE would go, and remove nothing"),
+	       "print what of REMOTE: would go, and remove nothing"),
 	{ .type = OPT_END }
 };
 
@@ -298,8 +298,12 @@ static int empty_run(struct cmd_ctx *cx)
 				.fn = change_would_remove,
 				.arg = cx };
 	struct tidied done = { 0 };
-	int rc = remote_open(cx->remotes, cx->argv[0], op, &w.be);
+	int rc = tidied_check_whole(cx, cx->argv[0],
+				    "the trash of the whole account would be "
+				    "emptied");
 
+	if (rc == 0)
+		rc = remote_open(cx->remotes, cx->argv[0], op, &w.be);
 	if (rc == 0)
 		rc = o->dry_run ? walk(&w, op, "", false)
 				: be_trash_empty(w.be, op, &done);
@@ -376,7 +380,8 @@ static const struct cmd cmd_trash_empty = {
 	.about = "Empties the trash of the whole account that REMOTE: is in, "
 		 "not only of a folder: services know no other way. Nothing "
 		 "is asked first; --dry-run lists what would go, but only "
-		 "that below PLACE.\n\n"
+		 "that in REMOTE: itself. A folder's trash alone cannot be "
+		 "emptied, so a path is refused.\n\n"
 		 "With --json: an object with event \"summary\" and what of "
 		 "files, dirs and bytes the service has counted.",
 	.min_args = 1,

@@ -278,7 +278,7 @@ versions() {
 
 trash() {
 	mkdir -p "$SHM/t/d/e/empty" "$SHM/t/d/f"
-	local i
+	local i arg
 	for i in 1 2 3; do
 		echo "$i" >"$SHM/t/d/$i"
 		echo "e$i" >"$SHM/t/d/e/$i?"
@@ -331,7 +331,15 @@ trash() {
 	holds "and it is what it was" "$SHM/t/d/2" jotta:t/d/2
 	exits 4 "what never was is not found" trash restore jotta:t/never
 	ferry deletefile jotta:t/d/3
-	ferry trash empty -n jotta:
+	for arg in "trash empty" "trash empty -n" cleanup "cleanup -n"; do
+		# shellcheck disable=SC2086 # two or three words
+		exits 2 "$arg of a folder is refused" $arg jotta:t/d
+		says "since it would be of the whole account" "whole account"
+		says "and how that is said is told" "without a path: jotta:"
+	done
+	ferry trash list jotta:t/d
+	says "nothing has left the trash for that" " 3"
+	ferry trash empty -n jotta:/
 	says "a dry run names what would go" t/d/3
 	exits 0 "the trash is emptied" trash empty jotta:
 	lists "and is empty" "" trash list -R jotta:
