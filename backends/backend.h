@@ -179,7 +179,9 @@ struct backend_extra {
 	/*
 	 * Bring a deleted file or folder back to where it was.  What stands
 	 * in its place is left alone and counted in out->left, unless
-	 * `overwrite`.  To do it twice changes nothing.
+	 * `overwrite`.  To do it twice changes nothing.  One of several that
+	 * cannot be restored is logged, and ERR_PARTIAL returned in the end.
+	 * `*out` is added to, also by a call that fails.
 	 */
 	int (*trash_restore)(struct backend *be, struct op *op,
 			     const char *path, bool overwrite,
