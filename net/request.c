@@ -225,6 +225,8 @@ static int set_small(struct exchange *x)
 		while (x->sent < (int64_t)size)
 			if (pull(x, room + x->sent, size - (size_t)x->sent) < 0)
 				return -1;
+		if (size == 0 && check_end(x) < 0)
+			return -1;
 		text = room;
 	} else {
 		x->bytes = (int64_t)size;

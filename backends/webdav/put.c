@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "backends/webdav/propfind.h"
 #include "backends/webdav/write.h"
 #include "lib/log.h"
 
@@ -28,9 +29,13 @@ static int check_kept(struct job *j, struct op *op, const char *to, int status)
 {
 	struct multistatus_item now;
 
-	if (webdav_look(j->w, op, to, &now) == 0 && !now.dir &&
-	    now.size == j->src->size)
-		return 0;
+	if (webdav_look(j->w, op, to, &now) == 0) {
+		if (!now.dir && now.size == j->src->size)
+			return 0;
+	} else if (op->err.kind != ERR_NOT_FOUND &&
+		   op->err.kind != ERR_NO_DIR) {
+		return -1;
+	}
 	return err_set(
 		&op->err, ERR_SERVER,
 		"the server answers %d to PUT, but has not kept the file",
@@ -70,6 +75,7 @@ static int send(struct job *j, struct op *op, const char *to,
 {
 	const char *parent = webdav_parent(op, to);
 
+	*a = (struct http_answer){ 0 };
 	/* It cannot be read twice: so the folder has to be there before. */
 	if (!j->src->seek && webdav_mkdir(&j->w->base, op, parent) < 0)
 		return -1;
@@ -292,7 +298,8 @@ int webdav_place(struct webdav *w, struct op *op, const char *path,
 	if (there && opt->keep_old &&
 	    webdav_keep_old(w, op, path, opt, f, &old, &moved) < 0)
 		return -1;
-	if (there && !moved && f->stable_etag && f->if_header)
+	if (there && !moved && f->stable_etag && f->if_header && old.tag &&
+	    webdav_etag_is_strong(old.tag))
 		etag = old.tag;
 	if (move(arg, op, there && !moved, etag) == 0)
 		return 0;
@@ -432,8 +439,9 @@ fail:
 static int put_over(struct job *j, struct op *op, const struct entry *old,
 		    struct entry *out)
 {
-	const char *tag =
-		j->facts.if_match && j->facts.stable_etag ? old->tag : NULL;
+	bool trusted = j->facts.if_match && j->facts.stable_etag && old->tag &&
+		       webdav_etag_is_strong(old->tag);
+	const char *tag = trusted ? old->tag : NULL;
 	struct http_answer a;
 	const char *etag;
 

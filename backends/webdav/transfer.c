@@ -14,8 +14,11 @@ static bool is_done(struct webdav *w, struct op *op, const char *method,
 	struct multistatus_item old, now;
 	bool gone = webdav_look(from, op, src, &old) < 0;
 
+	if (gone && op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
+		return false; /* nobody knows */
 	if (webdav_look(w, op, dst, &now) < 0)
 		return false;
+	err_clear(&op->err);
 	return strcmp(method, "MOVE") == 0 ? gone
 					   : !gone && old.size == now.size;
 }
@@ -367,6 +370,22 @@ static int move_over(struct job *j, struct op *op, struct webdav *from,
 }
 
 /*
+ * A server that stumbles in a MOVE may have removed the old file already: then
+ * what is aside is all that is left, and stays.
+ */
+static bool is_there(struct job *j, const struct op *op)
+{
+	struct multistatus_item now;
+	struct tidy t;
+	bool there;
+
+	tidy_begin(&t, op);
+	there = webdav_look(j->w, &t.op, j->dst, &now) == 0;
+	tidy_end(&t);
+	return there;
+}
+
+/*
  * Over a file by a name beside it, so that there is always a whole one; and so
  * for what takes the server a while.
  */
@@ -381,7 +400,8 @@ static int place_copy(void *arg, struct op *op, bool over, const char *etag)
 	if (copy_new(j, op, aside) < 0)
 		return -1;
 	if (move_over(j, op, j->w, aside, over, etag) < 0) {
-		webdav_discard(j->w, op, aside);
+		if (!over || is_there(j, op))
+			webdav_discard(j->w, op, aside);
 		return -1;
 	}
 	if (forgets_moving(&j->facts))

@@ -93,6 +93,41 @@ faults a '{"method":"GET|PROPFIND","path":"^/t/","redirect":"'"${URL[a]}"'x/..",
 exits 0 "a redirect within the server" copy "$(at a t)" "$L"
 silent "is followed" same_files "$(files apache)/t" "$L"
 
+# A MOVE that is said to be done by a page, while nobody can say what became of
+# its source: it was not done.
+fresh
+exits 0 "the server is known" copy "$SHM/one" "$(at a u)"
+faults a '{"method":"MOVE","status":200,"count":1,"body":"<html>"}' \
+	'{"method":"PROPFIND","path":"/t/1$","skip":3,"count":1,"status":500}'
+exits 0 "a page instead of a MOVE" moveto "$(at a t/1)" "$(at a t/file)"
+is "is one that was not done: it is done" \
+	"$(cat "$(files apache)/t/file") $(ls "$(files apache)/t/1" 2>&1 |
+		grep -c 'No such')" "older 1 1"
+
+# A MOVE that has removed what it should replace, and failed then.
+fresh
+faults a '{"method":"MOVE","path":"/t/.ferry-tmp","status":507,"delay":1}'
+"$FERRY" copyto "$(at a t/1)" "$(at a t/file)" >"$OUT" 2>"$ERR" &
+pid=$!
+for _ in {1..100}; do
+	[ -z "$(find "$(files apache)/t" -name '.ferry-tmp.*')" ] || break
+	sleep 0.02
+done
+sleep 0.4
+rm "$(files apache)/t/file"
+wait $pid
+is "a MOVE that loses the old file fails" $? 1
+check "what was copied stays" grep -qx "older 1" \
+	"$(files apache)"/t/.ferry-tmp.*
+rm -f "$(files apache)"/t/.ferry-tmp.*
+
+# An ETag that has become weak is good for no condition.
+fresh
+faults n '{"method":"PROPFIND","replace":["<d:getetag>","<d:getetag>W/"]}'
+exits 0 "in place of a file with a weak ETag" copy --inplace "$SHM/one" \
+	"$(at n t)"
+check "it is written" grep -qx "all new" "$(files nextcloud)/t/file"
+
 # shellcheck disable=SC2317 # called by check
 either() { cmp "$1" "$2" || cmp "$1" "$3"; }
 

@@ -134,6 +134,7 @@ static void a_source_that_ends_early_is_a_conflict(void)
 	static const struct reply script[] = { { .text = OK("", "0") },
 					       { .text = OK("", "0") },
 					       { .text = OK("", "0") },
+					       { .text = OK("", "0") },
 					       { 0 } };
 	struct fixture t;
 	struct numbers s;
@@ -146,6 +147,11 @@ static void a_source_that_ends_early_is_a_conflict(void)
 	CHECK_STR(t.op.err.msg, "ended after 90000 of 100000 bytes");
 	/* and one that has grown */
 	s = numbers(&t, 100, 101);
+	t.rq.source = &s.base;
+	CHECK(ask(&t) == -1);
+	CHECK(t.op.err.kind == ERR_CONFLICT);
+	/* also if it was empty */
+	s = numbers(&t, 0, 1);
 	t.rq.source = &s.base;
 	CHECK(ask(&t) == -1);
 	CHECK(t.op.err.kind == ERR_CONFLICT);
