@@ -19,6 +19,7 @@
  *	put.c		put, with the old file never in danger
  *	mtime.c		where times are kept
  *	chunks.c	Nextcloud's chunked upload, resumed across runs
+ *	chunks_send.c	its parts, several at once
  */
 
 /*
@@ -88,6 +89,7 @@ struct webdav_service {
 	struct webdav_claim *claims;
 	bool said_no_move; /* the user has been told */
 	bool no_chunks;    /* it was asked for a place for uploads in vain */
+	int64_t held;      /* bytes of parts of uploads, in memory */
 	bool bare_gets;    /* answers to GET may lack the ETag */
 	bool copy_forgets; /* COPY makes a file of now, and none can be set */
 };
