@@ -237,11 +237,22 @@ static int open_place(struct cmd_ctx *cx, const char *spec, struct backend **be,
 	return remote_open_parent(cx->remotes, spec, op, be, name);
 }
 
+/* The error of what could not be restored stays. */
+static int say_restored(struct cmd_ctx *cx, const char *spec)
+{
+	const struct change c = { .verb = CHANGE_RESTORE, .path = spec };
+	const struct err why = cx->op.err;
+
+	if (change_say(cx, &cx->op, &c) < 0)
+		return -1;
+	cx->op.err = why;
+	return 0;
+}
+
 static int restore_place(struct cmd_ctx *cx, const char *spec,
 			 struct tidied *sum)
 {
 	const struct trash_restore_opts *o = cx->opts;
-	struct change c = { .verb = CHANGE_RESTORE, .path = spec };
 	struct tidied done = { 0 };
 	struct backend *be = NULL;
 	const char *name;
@@ -251,8 +262,8 @@ static int restore_place(struct cmd_ctx *cx, const char *spec,
 		rc = plan_restore(cx, be, name);
 	else if (rc == 0)
 		rc = be_trash_restore(be, &cx->op, name, o->overwrite, &done);
-	if (rc == 0 && !o->dry_run && done.files + done.dirs > 0)
-		rc = change_say(cx, &cx->op, &c);
+	if (done.files + done.dirs > 0 && say_restored(cx, spec) < 0)
+		rc = -1;
 	sum->files += done.files;
 	sum->dirs += done.dirs;
 	sum->bytes += done.bytes;
@@ -265,12 +276,17 @@ static int restore_run(struct cmd_ctx *cx)
 {
 	const struct trash_restore_opts *o = cx->opts;
 	struct tidied sum = { 0 };
+	struct err why;
 	int rc = 0;
 
 	for (int i = 0; i < cx->argc && rc == 0; i++)
 		rc = restore_place(cx, cx->argv[i], &sum);
-	if (rc == 0 && !o->dry_run)
-		rc = tidied_say(cx, "trash restore", "restored", &sum);
+	if (o->dry_run)
+		return rc;
+	why = cx->op.err;
+	if (tidied_say(cx, "trash restore", "restored", &sum) < 0)
+		return -1;
+	cx->op.err = why;
 	return rc;
 }
 

@@ -13,6 +13,7 @@
 #include "lib/fnv.h"
 #include "lib/fold.h"
 #include "lib/json.h"
+#include "lib/log.h"
 #include "lib/parse.h"
 
 struct trash_list {
@@ -216,39 +217,56 @@ static int restore_file(struct plan *p, struct op *op, const struct entry *e)
 	return 0;
 }
 
+static int restore_one(struct plan *p, struct op *op, const struct entry *e)
+{
+	int rc = e->kind == ENTRY_DIR ? restore_dir(p, op, e->name)
+				      : restore_file(p, op, e);
+
+	if (rc == 0 || op->err.kind != ERR_EXISTS)
+		return rc;
+	p->done.left++;
+	return 0;
+}
+
+/* Whether the rest is not to be tried, either: not now, or not at all. */
+static bool is_end(const struct err *e)
+{
+	return err_info(e->kind)->fatal || err_info(e->kind)->retry;
+}
+
 /*
- * One that cannot be restored does not keep the others where they are; the
- * first such failure is reported in the end.
+ * One that cannot be restored does not keep the others where they are: each is
+ * named, and the number of them is what is reported in the end.
  */
 static int restore_all(struct plan *p, struct op *op)
 {
 	struct op each = op_begin(op->cancel); /* what one of them needs */
-	struct err first = { .kind = ERR_OK };
+	int more = -1, rc = listing_sort(&p->todo, op);
+	size_t failed = 0;
 	struct posix_meta m;
 	struct entry e;
-	int more = -1, rc = listing_sort(&p->todo, op), done;
 
 	while (rc == 0 && (more = listing_next(&p->todo, op, &e, &m)) > 0) {
-		done = e.kind == ENTRY_DIR ? restore_dir(p, &each, e.name)
-					   : restore_file(p, &each, &e);
-		if (done < 0 && each.err.kind == ERR_EXISTS) {
-			p->done.left++;
-		} else if (done < 0) {
-			const struct err_info *i = err_info(each.err.kind);
+		bool restored = restore_one(p, &each, &e) == 0;
 
-			if (first.kind == ERR_OK || i->fatal || i->retry)
-				first = each.err;
-			if (i->fatal || i->retry)
-				break;
+		if (!restored && (is_end(&each.err) || p->todo.total == 1)) {
+			op->err = each.err;
+			rc = -1;
+		} else if (!restored) {
+			log_error(p->j->base.name, "%s", each.err.msg);
+			failed++;
 		}
 		err_clear(&each.err);
 		arena_reset(&each.arena);
 	}
 	op_end(&each);
-	if (first.kind == ERR_OK)
-		return rc == 0 && more == 0 ? 0 : -1;
-	op->err = first;
-	return -1;
+	if (rc < 0 || more < 0)
+		return -1;
+	if (failed)
+		return err_set(&op->err, ERR_PARTIAL,
+			       "%zu of %zu could not be restored, the rest is",
+			       failed, (size_t)p->todo.total);
+	return 0;
 }
 
 /* Look among what `path`'s folder holds for a deleted file of its name. */
@@ -321,8 +339,12 @@ int jotta_trash_restore(struct backend *be, struct op *op, const char *path,
 	if (make_plan(&p, op, path) < 0)
 		goto out;
 	rc = restore_all(&p, op);
-	if (rc == 0 && out)
-		*out = p.done;
+	if (out) { /* also of a try that broke off, and is made again */
+		out->files += p.done.files;
+		out->dirs += p.done.dirs;
+		out->bytes += p.done.bytes;
+		out->left = p.done.left;
+	}
 out:
 	listing_free(&p.todo);
 	listing_free(&p.found);

@@ -348,10 +348,17 @@ trash() {
 	# A folder with one that the service has lost: the others come back.
 	ferry purge jotta:t/d
 	fault '"kind": "cphash", "status": 404'
-	exits 4 "content that the service has lost is an error" \
-		trash restore jotta:t/d
+	exits 3 "content that the service has lost is an error" \
+		trash restore --json jotta:t/d
+	says "each such file is named" "no longer has its content"
+	says "it is said how many there are" "1 of "
+	says "and how many came back" '"command":"trash restore","files":4'
+	says "with the place" '"action":"restore","path":"jotta:t/d"'
 	ferry trash list -R jotta:t
 	is "and keeps no other in the trash" "$(grep -vc '/$' "$OUT")" 1
+	fault '"kind": "cphash", "status": 404'
+	exits 4 "alone it is not found" trash restore jotta:t/d/1
+	says "for the same reason" "no longer has its content"
 	exits 0 "once it is there again it comes back" trash restore jotta:t/d
 }
 
