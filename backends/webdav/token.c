@@ -1,169 +1,9 @@
 #include "backends/webdav/token.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "lib/clock.h"
-#include "lib/vec.h"
-
-enum { TOKEN_MAX = 64 * 1024, COMMAND_SECONDS = 60, POLL_MS = 200 };
-
-extern char **environ;
-
-VEC(words, char *);
-
-/* The word at `*at`, which moves behind it; NULL if its quote stays open. */
-static char *next_word(struct arena *a, const char **at)
-{
-	char *word = arena_alloc(a, strlen(*at) + 1);
-	const char *p = *at;
-	size_t n = 0;
-
-	if (*p != '"') {
-		n = strcspn(p, " ");
-		memcpy(word, p, n);
-		*at = p + n;
-		return word;
-	}
-	for (p++; *p; p++) {
-		if (*p == '"' && *++p != '"') {
-			*at = p;
-			return word;
-		}
-		word[n++] = *p;
-	}
-	return NULL;
-}
-
-int token_split(struct arena *a, const char *command, char ***words,
-		struct err *e)
-{
-	struct words v = { 0 };
-	int rc = -1;
-
-	for (command += strspn(command, " "); *command;
-	     command += strspn(command, " ")) {
-		char *word = next_word(a, &command);
-
-		if (!word) {
-			err_set(e, ERR_INVALID,
-				"bearer_token_command: a quote is not closed");
-			goto out;
-		}
-		*words_add(&v) = word;
-	}
-	if (v.n == 0) {
-		err_set(e, ERR_INVALID, "bearer_token_command: it is empty");
-		goto out;
-	}
-	*words_add(&v) = NULL;
-	*words = arena_memdup(a, v.at, v.n * sizeof(*v.at));
-	rc = 0;
-out:
-	words_free(&v);
-	return rc;
-}
-
-/* Its output comes from `*out`; what it says to people goes to them. */
-static int start(struct op *op, char **words, pid_t *pid, int *out)
-{
-	posix_spawn_file_actions_t actions;
-	int fd[2], rc;
-
-	if (pipe2(fd, O_CLOEXEC) < 0)
-		return err_sys(&op->err, "pipe");
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, fd[1], 1);
-	rc = posix_spawnp(pid, words[0], &actions, NULL, words, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	close(fd[1]);
-	if (rc != 0) {
-		close(fd[0]);
-		return err_set(&op->err, ERR_AUTH,
-			       "bearer_token_command: \"%s\": %s", words[0],
-			       strerror(rc));
-	}
-	*out = fd[0];
-	return 0;
-}
-
-static int read_all(struct op *op, int fd, struct buf *b)
-{
-	const int64_t end = clock_mono() + COMMAND_SECONDS * NS_PER_SEC;
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	for (;;) {
-		ssize_t n;
-		int ready = poll(&p, 1, POLL_MS);
-
-		if (op_check(op) < 0)
-			return -1;
-		if (clock_mono() > end)
-			return err_set(&op->err, ERR_TIMEOUT,
-				       "bearer_token_command: no end after a "
-				       "minute");
-		if (ready <= 0)
-			continue;
-		n = read(fd, buf_room(b, 4096), 4096);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(&op->err, "bearer_token_command");
-		if (n == 0)
-			return 0;
-		b->len += (size_t)n;
-		if (b->len > TOKEN_MAX)
-			return err_set(&op->err, ERR_AUTH,
-				       "bearer_token_command: it prints more "
-				       "than a token");
-	}
-}
-
-/* One that has said all may still be at something: for a while. */
-static int await_end(struct op *op, pid_t pid, int *status)
-{
-	const int64_t end = clock_mono() + COMMAND_SECONDS * NS_PER_SEC;
-	pid_t ended;
-
-	for (unsigned ms = 1; (ended = waitpid(pid, status, WNOHANG)) == 0;
-	     ms = ms < POLL_MS / 2 ? ms * 2 : POLL_MS) {
-		if (op_sleep(op, ms) < 0)
-			return -1;
-		if (clock_mono() > end)
-			return err_set(&op->err, ERR_TIMEOUT,
-				       "bearer_token_command: no end after a "
-				       "minute");
-	}
-	return ended == pid ? 0 : err_sys(&op->err, "bearer_token_command");
-}
-
-static int finish(struct op *op, pid_t pid, int rc)
-{
-	int status;
-
-	if (rc == 0)
-		rc = await_end(op, pid, &status);
-	if (rc < 0) {
-		kill(pid, SIGKILL);
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-	}
-	if (rc == 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
-		return err_set(&op->err, ERR_AUTH,
-			       "bearer_token_command: it failed with status "
-			       "%d",
-			       WIFEXITED(status) ? WEXITSTATUS(status)
-						 : 128 + WTERMSIG(status));
-	return rc;
-}
+#include "lib/command.h"
 
 /* The output without blanks around it. */
 static int trim(struct op *op, struct buf *b, char **token)
@@ -186,21 +26,13 @@ static int trim(struct op *op, struct buf *b, char **token)
 	return 0;
 }
 
-/* Room for all that may come beforehand: growing would leave copies behind. */
 static int run_command(struct webdav_service *s, struct op *op)
 {
 	struct buf b = BUF_INIT, value = BUF_INIT;
-	char **words, *token = NULL;
-	pid_t pid = 0;
-	int fd = -1, rc = -1;
+	char *token = NULL;
+	int rc;
 
-	buf_room(&b, TOKEN_MAX + 8192);
-	if (token_split(&op->arena, s->bearer_command, &words, &op->err) < 0 ||
-	    start(op, words, &pid, &fd) < 0)
-		goto out;
-	rc = read_all(op, fd, &b);
-	close(fd);
-	rc = finish(op, pid, rc);
+	rc = command_run(op, "bearer_token_command", s->bearer_command, &b);
 	if (rc == 0)
 		rc = trim(op, &b, &token);
 	if (rc == 0) {
@@ -211,7 +43,6 @@ static int run_command(struct webdav_service *s, struct op *op)
 		free(s->token);
 		s->token = xstrdup(value.data);
 	}
-out:
 	explicit_bzero(b.data, b.len);
 	explicit_bzero(value.data, value.len);
 	buf_free(&b);

@@ -10,12 +10,4 @@
 int webdav_authorize(void *arg, struct op *op, const char *stale,
 		     const char **value);
 
-/*
- * A command as rclone writes it: words between blanks, "" around one that
- * holds some, a doubled quote for a quote.  NULL-terminated, in `a`;
- * ERR_INVALID if a quote is left open or there is no word.
- */
-int token_split(struct arena *a, const char *command, char ***words,
-		struct err *e) MUST_CHECK;
-
 #endif

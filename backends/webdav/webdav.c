@@ -9,6 +9,7 @@
 #include "backends/webdav/multistatus.h"
 #include "backends/webdav/token.h"
 #include "lib/clock.h"
+#include "lib/command.h"
 #include "lib/vec.h"
 
 VEC(headers, struct http_header);
@@ -406,7 +407,8 @@ static int fill(struct webdav_service *s, const struct remote_conf *conf,
 	    parse_headers(conf, op, &http.headers) < 0 ||
 	    conf_password(conf, "pass", op, &http.pass) < 0)
 		return -1;
-	if (command && token_split(&op->arena, command, &words, &op->err) < 0)
+	if (command && command_split(&op->arena, "bearer_token_command",
+				     command, &words, &op->err) < 0)
 		return err_wrap(&op->err, "%s", conf->name);
 	if (bearer && !is_header("Authorization", bearer))
 		return err_set(&op->err, ERR_INVALID,

@@ -6,6 +6,7 @@
 #include "backends/webdav/propfind.h"
 #include "backends/webdav/token.h"
 #include "lib/clock.h"
+#include "lib/command.h"
 #include "tests/unit/scratch.h"
 
 /* What needs no server: options, addresses, the token's command. */
@@ -204,7 +205,7 @@ static const char *words(const char *command)
 	char **w;
 
 	said[0] = '\0';
-	if (token_split(&a, command, &w, &e) < 0) {
+	if (command_split(&a, "x", command, &w, &e) < 0) {
 		CHECK(e.kind == ERR_INVALID);
 		strcpy(said, "refused");
 	} else {
