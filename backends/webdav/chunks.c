@@ -8,12 +8,14 @@
  * on the disk before the first part is sent, so that a killed run's parts are
  * found by the next one.
  */
+#include "backends/webdav/chunks.h"
+
 #include <inttypes.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "backends/webdav/write.h"
+#include "backends/webdav/propfind.h"
 #include "lib/file.h"
 #include "lib/log.h"
 
@@ -21,22 +23,7 @@
 #define PREFIX   "ferry-"
 #define OLD_NS   (INT64_C(24) * 60 * 60 * NS_PER_SEC)
 
-enum { PARTS_MAX = 10000, PART_TRIES = 3, JOURNAL_MAX = 4096 };
-
-struct upload {
-	struct webdav *w;
-	const char *path;
-	struct source *src;
-	const struct put_opt *opt;
-	struct webdav_facts facts;
-	const char *url;     /* of its folder; ends in '/' */
-	const char *to;      /* of the file */
-	const char *journal; /* path of the note, or NULL */
-	int64_t part;        /* bytes of each part but the last */
-	unsigned parts;
-	bool *have; /* of each part: it is there already */
-	struct http_answer answer;
-};
+enum { PARTS_MAX = 10000, JOURNAL_MAX = 4096 };
 
 /* ".../dav/uploads/USER/", or NULL if the remote's URL has another form. */
 static const char *uploads_url(const struct webdav *w, struct arena *a)
@@ -91,7 +78,7 @@ static int64_t part_size(int64_t size)
 	return (part + mib - 1) / mib * mib;
 }
 
-static int64_t length_of(const struct upload *u, unsigned i)
+int64_t upload_length(const struct upload *u, unsigned i)
 {
 	int64_t off = (int64_t)i * u->part, rest = u->src->size - off;
 
@@ -210,40 +197,14 @@ static void discard_url(struct webdav *w, const struct op *op, const char *url)
 	tidy_end(&t);
 }
 
-/* PROPFIND of what is in a folder of uploads. */
-static int list_url(struct webdav *w, struct op *op, const char *url,
-		    multistatus_fn *fn, void *arg)
+/* What is in a folder of uploads. */
+static int list_folder(struct webdav *w, struct op *op, const char *url,
+		       multistatus_fn *fn, void *arg)
 {
-	static const struct http_header headers[] = {
-		{ "Depth", "1" },
-		{ "Content-Type", "application/xml; charset=utf-8" },
-		{ NULL, NULL },
-	};
-	static const char body[] =
-		"<?xml version=\"1.0\" encoding=\"utf-8\"?>"
-		"<d:propfind xmlns:d=\"DAV:\"><d:prop><d:resourcetype/>"
-		"<d:getcontentlength/><d:getlastmodified/></d:prop>"
-		"</d:propfind>";
-	struct multistatus *m;
-	struct http_request rq = {
-		.method = "PROPFIND",
-		.url = url,
-		.headers = headers,
-		.body = body,
-		.body_len = sizeof(body) - 1,
-	};
-	struct url parsed;
-	int rc;
+	static const char what[] = "<d:resourcetype/><d:getcontentlength/>"
+				   "<d:getlastmodified/>";
 
-	if (url_parse(&op->arena, url, &parsed, &op->err) < 0)
-		return -1;
-	m = multistatus_new(parsed.path, true, fn, arg);
-	rq.sink = multistatus_sink(m);
-	rc = webdav_ask_url(w, op, &rq, NULL);
-	if (rc == 0)
-		rc = multistatus_end(m, op);
-	multistatus_free(m);
-	return rc;
+	return webdav_propfind_url(w, op, url, true, what, NULL, fn, arg);
 }
 
 /* A part counts if it has just the size that it should. */
@@ -259,7 +220,7 @@ static int see_part(void *arg, struct op *op,
 		return 0;
 	for (const char *p = item->name; *p; p++)
 		i = i * 10 + (unsigned)(*p - '0');
-	if (i >= 1 && i <= u->parts && item->size == length_of(u, i - 1))
+	if (i >= 1 && i <= u->parts && item->size == upload_length(u, i - 1))
 		u->have[i - 1] = true;
 	return 0;
 }
@@ -269,6 +230,7 @@ static int resume(struct upload *u, struct op *op, const char *base)
 {
 	bool same = false;
 	const char *id = recall(u, op, &same);
+	const struct err_info *info;
 
 	if (!id)
 		return 0;
@@ -277,13 +239,17 @@ static int resume(struct upload *u, struct op *op, const char *base)
 		discard_url(u->w, op, u->url);
 		return 0;
 	}
-	if (list_url(u->w, op, u->url, see_part, u) == 0) {
+	if (list_folder(u->w, op, u->url, see_part, u) == 0) {
 		log_debug(u->path, "the upload is gone on with");
 		return 1;
 	}
-	if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
+	info = err_info(op->err.kind);
+	if (info->retry || info->fatal)
 		return -1;
-	err_clear(&op->err); /* put together, or expired */
+	/* put together, or expired; whatever else it is will not pass */
+	if (op->err.kind != ERR_NOT_FOUND)
+		discard_url(u->w, op, u->url);
+	err_clear(&op->err);
 	memset(u->have, 0, u->parts * sizeof(*u->have));
 	return 0;
 }
@@ -314,73 +280,6 @@ static int make_folder(struct upload *u, struct op *op, const char *base)
 		       "the server has no place for uploads");
 }
 
-static int send_part(struct upload *u, struct op *op, unsigned i)
-{
-	const struct http_header headers[] = {
-		{ "Content-Type", "application/octet-stream" },
-		{ "Destination", u->to },
-		{ "OC-Total-Length",
-		  arena_printf(&op->arena, "%" PRId64, u->src->size) },
-		{ NULL, NULL },
-	};
-	struct http_request rq = {
-		.method = "PUT",
-		.url = arena_printf(&op->arena, "%s%05u", u->url, i + 1),
-		.headers = headers,
-		.source = u->src,
-		.source_at = (int64_t)i * u->part,
-		.size = length_of(u, i),
-	};
-
-	for (unsigned n = 1; webdav_ask_url(u->w, op, &rq, NULL) < 0; n++) {
-		struct err why = op->err;
-
-		if (!u->src->seek || n == PART_TRIES ||
-		    !err_info(why.kind)->retry ||
-		    op_sleep(op, why.retry_after ? why.retry_after : n * 500))
-			return -1;
-		log_debug(u->path, "part %u again: %s", i + 1, why.msg);
-		err_clear(&op->err);
-		if (u->src->seek(u->src, op, rq.source_at) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* Where the last part is there, the source has not been read to its end. */
-static int check_end(struct upload *u, struct op *op)
-{
-	char more;
-	ssize_t got;
-
-	if (!u->have[u->parts - 1])
-		return 0;
-	if (u->src->seek(u->src, op, u->src->size) < 0)
-		return -1;
-	got = u->src->read(u->src, op, &more, 1);
-	if (got > 0)
-		err_set(&op->err, ERR_CONFLICT, "it has grown meanwhile");
-	return got == 0 ? 0 : -1;
-}
-
-static int send_parts(struct upload *u, struct op *op)
-{
-	bool moved = false; /* the source is not where the next part begins */
-
-	for (unsigned i = 0; i < u->parts; i++) {
-		if (u->have[i]) {
-			moved = true;
-			continue;
-		}
-		if (moved && u->src->seek(u->src, op, (int64_t)i * u->part) < 0)
-			return -1;
-		moved = false;
-		if (send_part(u, op, i) < 0)
-			return -1;
-	}
-	return check_end(u, op);
-}
-
 /* No answer to the MOVE: large files take the server longer than a proxy. */
 static bool was_put_together(struct upload *u, const struct op *op)
 {
@@ -390,13 +289,14 @@ static bool was_put_together(struct upload *u, const struct op *op)
 	bool done;
 
 	tidy_begin(&t, op);
-	done = list_url(u->w, &t.op, u->url, see_part, u) < 0 &&
+	done = list_folder(u->w, &t.op, u->url, see_part, u) < 0 &&
 	       t.op.err.kind == ERR_NOT_FOUND &&
 	       webdav_look(u->w, &t.op, u->path, &now) == 0 && !now.dir &&
 	       now.size == u->src->size &&
 	       digests_compare(&now.hash, &u->opt->hash) != 0 &&
-	       (u->opt->mtime == MTIME_UNKNOWN ||
-		(webdav_modified(now.modified, &ns) &&
+	       (digests_compare(&now.hash, &u->opt->hash) > 0 ||
+		(u->opt->mtime != MTIME_UNKNOWN &&
+		 webdav_modified(now.modified, &ns) &&
 		 webdav_seconds(ns) == webdav_seconds(u->opt->mtime)));
 	tidy_end(&t);
 	return done;
@@ -454,13 +354,15 @@ static int begin(struct upload *u, struct op *op)
 	return rc < 0 ? -1 : 0;
 }
 
-/* What the next run can use stays. */
+bool upload_is_kept(const struct upload *u, const struct err *why)
+{
+	return u->journal &&
+	       (err_info(why->kind)->retry || why->kind == ERR_CANCELED);
+}
+
 static void give_up(struct upload *u, const struct op *op)
 {
-	const struct err *why = &op->err;
-
-	if (u->journal &&
-	    (err_info(why->kind)->retry || why->kind == ERR_CANCELED))
+	if (upload_is_kept(u, &op->err))
 		return;
 	discard_url(u->w, op, u->url);
 	forget(u);
@@ -492,7 +394,7 @@ int webdav_put_chunks(struct webdav *w, struct op *op, const char *path,
 
 	if (webdav_facts(w, op, &u.facts) < 0 || begin(&u, op) < 0)
 		return -1;
-	if (send_parts(&u, op) < 0 ||
+	if (upload_send(&u, op) < 0 ||
 	    webdav_place(w, op, path, opt, &u.facts, put_together, &u) < 0) {
 		give_up(&u, op);
 		return -1;
@@ -536,7 +438,7 @@ int webdav_cleanup(struct backend *be, struct op *op, struct tidied *out)
 	if (!base)
 		return err_set(&op->err, ERR_UNSUPPORTED,
 			       "this server has no place for uploads");
-	rc = list_url(w, op, base, see_upload, &t);
+	rc = list_folder(w, op, base, see_upload, &t);
 	for (size_t at = 0; rc == 0 && at < t.names.len;
 	     at += strlen(t.names.data + at) + 1) {
 		struct http_request rq = {
@@ -546,8 +448,12 @@ int webdav_cleanup(struct backend *be, struct op *op, struct tidied *out)
 		};
 
 		rc = webdav_ask_url(w, op, &rq, NULL);
-		if (rc == 0)
+		if (rc == 0) {
 			out->dirs++;
+		} else if (op->err.kind == ERR_NOT_FOUND) {
+			err_clear(&op->err); /* expired meanwhile */
+			rc = 0;
+		}
 	}
 	buf_free(&t.names);
 	return rc;

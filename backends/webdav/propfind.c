@@ -51,16 +51,15 @@ static int check_head(void *arg, struct op *op, const struct http_answer *a)
 	return 0;
 }
 
-int webdav_propfind_items(struct webdav *w, struct op *op, const char *path,
-			  bool dir, bool children, const char *what,
-			  int64_t *date, multistatus_fn *fn, void *arg)
+int webdav_propfind_url(struct webdav *w, struct op *op, const char *url,
+			bool children, const char *what, int64_t *date,
+			multistatus_fn *fn, void *arg)
 {
 	const struct http_header headers[] = {
 		{ "Depth", children ? "1" : "0" },
 		{ "Content-Type", "application/xml; charset=utf-8" },
 		{ NULL, NULL },
 	};
-	const char *url = webdav_url(w, op, path, dir);
 	const char *body = arena_printf(
 		&op->arena,
 		"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
@@ -88,6 +87,14 @@ int webdav_propfind_items(struct webdav *w, struct op *op, const char *path,
 		rc = multistatus_end(m, op);
 	multistatus_free(m);
 	return rc;
+}
+
+int webdav_propfind_items(struct webdav *w, struct op *op, const char *path,
+			  bool dir, bool children, const char *what,
+			  int64_t *date, multistatus_fn *fn, void *arg)
+{
+	return webdav_propfind_url(w, op, webdav_url(w, op, path, dir),
+				   children, what, date, fn, arg);
 }
 
 /* On the way from items to entries. */

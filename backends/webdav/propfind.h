@@ -14,6 +14,11 @@ int webdav_propfind_items(struct webdav *w, struct op *op, const char *path,
 			  int64_t *date, multistatus_fn *fn,
 			  void *arg) MUST_CHECK;
 
+/* The same of what has its URL already, which ends in '/' for a folder. */
+int webdav_propfind_url(struct webdav *w, struct op *op, const char *url,
+			bool children, const char *what, int64_t *date,
+			multistatus_fn *fn, void *arg) MUST_CHECK;
+
 /* As webdav_propfind() with Depth 0, for both kinds; name and all copied. */
 int webdav_find(struct webdav *w, struct op *op, const char *path,
 		struct entry *out) MUST_CHECK;
