@@ -20,7 +20,10 @@ struct repo {
 	struct index *index;          /* NULL before repo_load_index() */
 };
 
-/* Asks for the password; NULL in *out ends the trying. In secret memory. */
+/*
+ * Asks for the password: in secret memory, freed by repo_open(); NULL in *out
+ * ends the trying.
+ */
 struct repo_password {
 	int (*ask)(struct repo_password *p, struct op *op, unsigned attempt,
 		   char **out);

@@ -1,0 +1,85 @@
+#ifndef CMD_REPO_OPEN_H
+#define CMD_REPO_OPEN_H
+
+#include "cmd/cmd.h"
+#include "repo/lock.h"
+#include "repo/repo.h"
+#include "repo/snapshot.h"
+
+/* The flags that all commands on a repository have. */
+struct repo_flags {
+	const char *repo, *repo_file;
+	const char *password_file, *password_command, *key_hint;
+	const char *compression; /* auto, off, max */
+	int64_t retry_lock;      /* ns */
+	int64_t pack_size;       /* bytes, 0 the default */
+	bool no_lock, no_cache, no_password;
+};
+
+extern const struct opt repo_opts[];
+#define REPO_GROUP(st, field)                                      \
+	{                                                          \
+		"Repository flags", repo_opts, offsetof(st, field) \
+	}
+
+/* --host, --path, --tag */
+struct filter_flags {
+	struct opt_list hosts, paths, tags;
+};
+extern const struct opt snapshot_filter_opts[];
+#define SNAPSHOT_FILTER_GROUP(st, field)                                     \
+	{                                                                    \
+		"Which snapshots", snapshot_filter_opts, offsetof(st, field) \
+	}
+
+/* What the flags (and, for hosts, $RESTIC_HOST) say; in the op's arena. */
+int snapshot_filter_of(struct cmd_ctx *cx, const struct filter_flags *f,
+		       struct snapshot_filter *out) MUST_CHECK;
+
+/* The values of a list flag. */
+struct strings strings_of(struct arena *a, const struct opt_list *l);
+
+enum repo_need { REPO_NO_LOCK, REPO_SHARED, REPO_EXCLUSIVE };
+
+/* An opened repository, and what comes with it. */
+struct repo_session {
+	const char *place; /* as the user wrote it */
+	struct backend *be;
+	struct repo *repo;
+	struct coder *coder; /* for the command's own thread */
+	struct lock *lock;   /* NULL with REPO_NO_LOCK or --no-lock */
+	unsigned stale;      /* locks of dead processes that there were */
+};
+
+/*
+ * Find the place, ask for the password, open, lock.  --no-lock is heeded for
+ * REPO_SHARED only.  repo_end() is to be called in any case.
+ */
+int repo_begin(struct cmd_ctx *cx, const struct repo_flags *f,
+	       enum repo_need need, struct repo_session *out) MUST_CHECK;
+void repo_end(struct repo_session *s);
+
+/*
+ * The pieces of it: where the repository is (in the op's arena; ERR_INVALID if
+ * nobody says), and its password (secret_free() it): from --password-file,
+ * --password-command, the environment or the terminal; where `confirm`, typed
+ * twice there.
+ */
+int repo_place(struct cmd_ctx *cx, const struct repo_flags *f,
+	       const char **out) MUST_CHECK;
+int repo_password(struct cmd_ctx *cx, const struct repo_flags *f,
+		  const char *question, bool confirm, char **out) MUST_CHECK;
+
+/* The first line of `file`, in secret memory; "-" is standard input. */
+int password_from_file(struct op *op, const char *file, char **out) MUST_CHECK;
+
+int parse_compression(const struct repo_flags *f, enum compression *out,
+		      struct err *e) MUST_CHECK;
+
+/*
+ * Environment variables of restic and ours: FERRY_name, else RESTIC_name; NULL
+ * if neither is set, or is empty.
+ */
+const char *repo_env(const char *name);
+
+#endif
