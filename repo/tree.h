@@ -14,7 +14,7 @@ enum node_type {
 	NODE_FILE,
 	NODE_DIR,
 	NODE_SYMLINK,
-	NODE_DEV,     /* block */
+	NODE_DEV, /* block */
 	NODE_CHARDEV,
 	NODE_FIFO,
 	NODE_SOCKET,
@@ -34,7 +34,7 @@ struct node_xattr {
  * the bytes are the tree's identity).
  */
 struct node_time {
-	int64_t sec;  /* since 1970 */
+	int64_t sec; /* since 1970 */
 	uint32_t ns;
 	int32_t zone; /* seconds east of UTC, whole minutes; 0 is "Z" */
 };
@@ -44,13 +44,13 @@ struct node {
 	size_t name_len;  /* may hold any byte; checked by who makes files */
 	enum node_type type;
 	const char *type_name; /* as it stands; NULL when made by us */
-	uint32_t mode; /* Go's fs.FileMode */
+	uint32_t mode;         /* Go's fs.FileMode */
 	struct node_time mtime, atime, ctime;
 	uint32_t uid, gid;
 	const char *user, *group; /* "" unknown */
 	uint64_t inode, device_id;
 	uint64_t size, links;
-	const char *target;    /* linktarget, the link's own bytes; or NULL */
+	const char *target; /* linktarget, the link's own bytes; or NULL */
 	size_t target_len;
 	uint64_t device;
 	const struct node_xattr *xattrs;
@@ -128,6 +128,22 @@ typedef int node_fn(void *arg, const struct node *n, const char *raw,
 		    size_t raw_len);
 int tree_parse(struct arena *a, const char *text, size_t n, node_fn *fn,
 	       void *arg, struct err *e) MUST_CHECK;
+
+/*
+ * The same node by node, for walking two trees in step or a tree of trees:
+ * tree_parse() is a loop around it.  Nodes are in `a`, which is never reset
+ * here: the caller does when it needs no earlier node any more.
+ */
+struct tree_reader {
+	struct arena *a;
+	const char *text, *at, *end;
+	bool over;
+};
+int tree_read_begin(struct tree_reader *r, struct arena *a, const char *text,
+		    size_t n, struct err *e) MUST_CHECK;
+/* 1 with a node, 0 at the end (and nothing is behind it), -1. */
+int tree_read_next(struct tree_reader *r, struct node *out,
+		   struct err *e) MUST_CHECK;
 
 /* Copy a node and all it points at. */
 struct node node_copy(struct arena *a, const struct node *n);
