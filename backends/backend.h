@@ -132,7 +132,6 @@ struct link {
 	const char *url;  /* of a file: its content, if there is such a one */
 	const char *page; /* to be looked at in a browser, or NULL */
 	enum entry_kind kind;
-	int64_t expires; /* ns since 1970; 0 never or unknown */
 };
 
 struct link_opt {
@@ -469,6 +468,7 @@ int be_link(struct backend *be, struct op *op, const char *path,
 	    const struct link_opt *opt, struct link *out) MUST_CHECK;
 int be_links(struct backend *be, struct op *op, link_fn *fn,
 	     void *arg) MUST_CHECK;
+bool be_has_versions(const struct backend *be);
 int be_versions(struct backend *be, struct op *op, const char *path,
 		version_fn *fn, void *arg) MUST_CHECK;
 int be_version_restore(struct backend *be, struct op *op, const char *path,

@@ -87,6 +87,11 @@ int be_links(struct backend *be, struct op *op, link_fn *fn, void *arg)
 	return 0;
 }
 
+bool be_has_versions(const struct backend *be)
+{
+	return extra_of(be)->versions;
+}
+
 int be_versions(struct backend *be, struct op *op, const char *path,
 		version_fn *fn, void *arg)
 {

@@ -10,6 +10,7 @@
 #include "cmd/globals.h"
 #include "cmd/list_common.h"
 #include "cmd/out.h"
+#include "lib/fold.h"
 #include "lib/log.h"
 #include "lib/vec.h"
 
@@ -52,8 +53,6 @@ static void add_json(struct buf *b, const struct link *link)
 	json_str(&j, "url", link->url);
 	if (link->page)
 		json_str(&j, "page", link->page);
-	if (link->expires)
-		json_time(&j, "expires", link->expires);
 	json_end(&j);
 }
 
@@ -132,17 +131,29 @@ struct bundle {
 	struct cmd_ctx *cx;
 	struct backend *be; /* the remote's root */
 	const char *dir;    /* of the copies */
-	struct names names; /* taken in it */
+	struct names names; /* taken in it, folded */
 
 	/* Of the place that is copied just now: */
 	struct list list;
 	const char *as; /* its path in the bundle */
 };
 
+/* As a service compares names that does not tell upper from lower case. */
+static const char *folded(struct arena *a, const char *name)
+{
+	struct buf b = BUF_INIT;
+	const char *out;
+
+	fold_case(&b, name);
+	out = arena_strdup(a, b.data);
+	buf_free(&b);
+	return out;
+}
+
 static bool is_taken(const struct names *names, const char *name)
 {
 	for (size_t i = 0; i < names->n; i++)
-		if (strcasecmp(names->at[i], name) == 0)
+		if (strcmp(names->at[i], name) == 0)
 			return true;
 	return false;
 }
@@ -154,10 +165,10 @@ static const char *free_name(struct bundle *b, const char *name)
 	const char *dot = strrchr(name, '.'), *out = name;
 	size_t stem = dot && dot > name ? (size_t)(dot - name) : strlen(name);
 
-	for (unsigned n = 2; is_taken(&b->names, out); n++)
+	for (unsigned n = 2; is_taken(&b->names, folded(a, out)); n++)
 		out = arena_printf(a, "%.*s (%u)%s", (int)stem, name, n,
 				   name + stem);
-	*names_add(&b->names) = out;
+	*names_add(&b->names) = folded(a, out);
 	return out;
 }
 
@@ -249,14 +260,18 @@ static int make_dir(struct bundle *b)
 	return err_set(&op->err, ERR_EXISTS, "\"%s\" is there already", b->dir);
 }
 
-/* What a failure has left is of no use to anyone. */
+/* What a failure, or ^C, has left is of no use to anyone. */
 static void drop_dir(struct bundle *b)
 {
-	struct op op = op_begin(b->cx->op.cancel);
+	struct cancel never;
+	struct op op;
 
+	cancel_init(&never);
+	op = op_begin(&never);
 	if (be_purge(b->be, &op, b->dir) < 0)
 		log_notice(NULL, "%s", op.err.msg);
 	op_end(&op);
+	cancel_free(&never);
 }
 
 static int fill(struct bundle *b, const struct part *parts)
@@ -316,6 +331,11 @@ static int link_run(struct cmd_ctx *cx)
 	if (o->unlink && o->list)
 		return err_set(&cx->op.err, ERR_INVALID,
 			       "only one of --unlink and --list can be used");
+	if (o->expire && (o->unlink || o->list))
+		return err_set(&cx->op.err, ERR_INVALID,
+			       "--expire is for links that are made, not for "
+			       "--%s",
+			       o->unlink ? "unlink" : "list");
 	if (!o->unlink && !o->list && cx->argc > 1)
 		return link_bundle(cx);
 	for (int i = 0; i < cx->argc && rc == 0; i++)
@@ -346,8 +366,8 @@ const struct cmd cmd_link = {
 		 "\"" SHARED_FOLDER "\" at the remote's root, and that is "
 		 "shared. Delete it when it has served.\n\n"
 		 "--list looks through all folders below PLACE. With --json: "
-		 "objects with path, kind, url, page (to be looked at in a "
-		 "browser) and, if it is known, expires.",
+		 "objects with path, kind, url and page (to be looked at in a "
+		 "browser).",
 	.min_args = 1,
 	.max_args = -1,
 	.groups = groups,
