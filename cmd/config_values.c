@@ -50,6 +50,10 @@ int config_values(struct cmd_ctx *cx, struct cmd_dialog *d, int first,
 		  const struct config_obscuring *how,
 		  struct place_option *options)
 {
+	if (how->always && how->never)
+		return err_set(&cx->op.err, ERR_INVALID,
+			       "only one of --obscure and --no-obscure can be "
+			       "used");
 	for (int i = first; i < cx->argc; i++) {
 		char *arg = cx->argv[i], *eq = strchr(arg, '=');
 		struct place_option *o = &options[i - first];

@@ -42,6 +42,15 @@ static void count_failure(struct list *l, const struct err *e)
 	pthread_mutex_unlock(&l->lock);
 }
 
+int list_failed(struct list *l, struct op *op)
+{
+	if (l->file || err_info(op->err.kind)->fatal)
+		return -1;
+	count_failure(l, &op->err);
+	err_clear(&op->err);
+	return 0;
+}
+
 /* tree_walk() has one argument for both of its functions. */
 struct walk {
 	struct list *list;
@@ -53,6 +62,7 @@ struct walk {
 struct old {
 	const struct walk *walk;
 	const char *path;
+	bool unshown; /* they are there, but could not be shown */
 };
 
 /* As rclone calls it: the time, in UTC, before the file's extension. */
@@ -75,7 +85,7 @@ static void add_version_name(struct buf *b, const char *path, int64_t mtime)
 
 static int show_old(void *arg, struct op *op, const struct version *v)
 {
-	const struct old *old = arg;
+	struct old *old = arg;
 	struct buf path = BUF_INIT;
 	struct entry e = { .kind = ENTRY_FILE,
 			   .size = v->size,
@@ -88,6 +98,7 @@ static int show_old(void *arg, struct op *op, const struct version *v)
 	e.name = strrchr(path.data, '/');
 	e.name = e.name ? e.name + 1 : path.data;
 	rc = old->walk->fn(old->walk->arg, op, path.data, &e);
+	old->unshown = rc < 0;
 	buf_free(&path);
 	return rc;
 }
@@ -96,13 +107,20 @@ static int each(void *arg, struct op *op, const char *path,
 		const struct entry *e)
 {
 	struct walk *w = arg;
-	struct old old = { w, path };
+	struct old old = { .walk = w, .path = path };
 
 	if (w->fn(w->arg, op, path, e) < 0)
 		return -1;
 	if (!w->list->versions || e->kind != ENTRY_FILE)
 		return 0;
-	return be_versions(w->list->be, op, path, show_old, &old);
+	if (be_versions(w->list->be, op, path, show_old, &old) == 0)
+		return 0;
+	if (old.unshown)
+		return -1;
+	if (op->err.kind != ERR_NOT_FOUND)
+		return list_failed(w->list, op);
+	err_clear(&op->err); /* gone since its folder was listed */
+	return 0;
 }
 
 static void unreadable(void *arg, const char *dir, const struct err *e)
@@ -143,6 +161,10 @@ int list_walk(struct list *l, unsigned threads, tree_fn *fn, void *arg)
 				.threads = threads,
 				.unreadable = unreadable };
 
+	if (l->versions && !be_has_versions(l->be))
+		return err_set(&op->err, ERR_UNSUPPORTED,
+			       "--versions: %s keeps no older versions of files",
+			       l->be->name);
 	if (l->file)
 		return walk_file(l, &w);
 	if (tree_walk(l->be, op, "", &opt, each, &w) < 0)
@@ -151,15 +173,6 @@ int list_walk(struct list *l, unsigned threads, tree_fn *fn, void *arg)
 		return 0;
 	op->err = l->fatal;
 	return -1;
-}
-
-int list_failed(struct list *l, struct op *op)
-{
-	if (l->file || err_info(op->err.kind)->fatal)
-		return -1;
-	count_failure(l, &op->err);
-	err_clear(&op->err);
-	return 0;
 }
 
 int list_end(struct list *l, int rc)

@@ -181,6 +181,9 @@ static int lsjson_run(struct cmd_ctx *cx)
 
 	if (find_hashes(&ls, &cx->op.err) < 0)
 		return -1;
+	if (o->stat && o->versions)
+		return err_set(&cx->op.err, ERR_INVALID,
+			       "only one of --stat and --versions can be used");
 	cx->remotes->copy_links = o->copy_links;
 	rc = list_open(l, cx, cx->argv[0], &o->filter);
 	l->versions = o->versions;

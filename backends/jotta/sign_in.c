@@ -312,6 +312,25 @@ static int choose_service(struct setup *s, struct op *op, struct browser *out)
 	return 0;
 }
 
+/* Each says by itself where and how to sign in. */
+static int check_one_way(const struct setup *s, struct op *op)
+{
+	static const char *const ways[] = { "login_token", "service",
+					    "well_known_url" };
+	const char *given = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		if (!setup_given(s, ways[i]))
+			continue;
+		if (given)
+			return err_set(&op->err, ERR_INVALID,
+				       "only one of %s and %s can be given",
+				       given, ways[i]);
+		given = ways[i];
+	}
+	return 0;
+}
+
 int sign_in(struct setup *s, struct op *op, struct http *http,
 	    struct sign_in *out)
 {
@@ -321,6 +340,8 @@ int sign_in(struct setup *s, struct op *op, struct http *http,
 	struct browser to = { .well_known = NULL };
 	int rc = 0;
 
+	if (check_one_way(s, op) < 0)
+		return -1;
 	if (setup_given(s, "login_token"))
 		return sign_in_by_token(s, op, http, out);
 	if (well_known)

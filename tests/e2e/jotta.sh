@@ -84,6 +84,15 @@ signing_in() {
 		config create backup2 jottacloud login_token="$(login_token)" \
 		device=LAPTOP mountpoint=Home "${places[@]}"
 	lists "under its own name" ferry lsf backup2:
+	token=$(login_token)
+	exits 2 "there is one way to sign in" config create two jottacloud \
+		login_token="$token" service=telia_no "${places[@]}"
+	says "which is said" "only one of login_token and service"
+	exits 2 "or another" config create two jottacloud \
+		login_token="$token" well_known_url="$URL/" "${places[@]}"
+	exits 0 "and the token was not spent on that" \
+		config create two jottacloud login_token="$token" \
+		"${places[@]}"
 	exits 0 "a login is renewed" \
 		config reconnect backup login_token="$(login_token)"
 	lists "and leads to the same place" ferry lsf backup:
@@ -239,6 +248,8 @@ changed_upload() {
 }
 
 versions() {
+	mkdir "$SHM/t0"
+	touch "$SHM/t0/a" "$SHM/t0/b"
 	local i first
 	for i in 1 22 333; do
 		echo "$i" >"$SHM/letter"
@@ -268,6 +279,21 @@ versions() {
 		lsf --versions -F ps jotta:v2
 	ferry ls --versions jotta:v2
 	is "each command can" "$(wc -l <"$OUT")" 2
+	ferry copy "$SHM/dated.txt" jotta:v2/z
+	fault '"kind": "info", "path": "dated.txt$", "status": 404'
+	exits 0 "a file that goes meanwhile has none" \
+		ls --versions jotta:v2
+	is "and the others are listed" "$(wc -l <"$OUT")" 2
+	fault '"kind": "info", "path": "dated.txt$", "status": 403'
+	exits 3 "one whose versions are not to be had is named" \
+		ls --versions jotta:v2
+	says "by its name" "dated.txt"
+	is "and the others are listed, too" "$(wc -l <"$OUT")" 2
+	exits 1 "where there are none, that is said" ls --versions "$SHM/t0"
+	says "at once" "keeps no older versions"
+	is "and nothing listed" "$(cat "$OUT")" ""
+	exits 2 "--stat shows no versions" \
+		lsjson --stat --versions jotta:v2/dated.txt
 	exits 4 "one that never was is not found" \
 		versions restore jotta:v/letter 99
 	exits 1 "a folder has none" versions list jotta:v
@@ -363,7 +389,7 @@ trash() {
 }
 
 links() {
-	local url
+	local url pid i
 	echo public >"$SHM/public"
 	ferry copy "$SHM/public" jotta:l
 	exits 0 "a file is shared" link jotta:l/public
@@ -385,6 +411,10 @@ links() {
 	lists "nothing is shared any more" "" link --list jotta:
 	exits 1 "links that expire are not to be had" \
 		link --expire 1d jotta:l/public
+	exits 2 "what is listed cannot expire" \
+		link --expire 1d --list jotta:l
+	exits 2 "nor what is taken back" \
+		link --expire 1d --unlink jotta:l/public
 	exits 0 "several get one" link jotta:l/public jotta:t jotta:v/letter
 	ferry lsf -R "jotta:Shared by ferry"
 	says "through a folder of copies" "/public"
@@ -395,6 +425,23 @@ links() {
 		link jotta:l/public jotta:never
 	ferry lsf "jotta:Shared by ferry"
 	is "and no copies stay" "$(wc -l <"$OUT")" 1
+	ferry copyto "$SHM/public" jotta:l1/Ärger
+	ferry copyto "$SHM/public" jotta:l2/ärger
+	exits 0 "two whose names the service takes for one" \
+		link jotta:l1/Ärger jotta:l2/ärger
+	ferry lsf -R "jotta:Shared by ferry"
+	says "are both there" "/ärger (2)"
+	ferry purge "jotta:Shared by ferry"
+	reset
+	fault '"kind": "cp", "latency": 20000, "count": -1'
+	"$FERRY" link jotta:l/public jotta:t >"$OUT" 2>"$ERR" </dev/null &
+	pid=$!
+	for ((i = 0; i < 100 && $(counter cp) == 0; i++)); do sleep 0.1; done
+	kill -TERM "$pid"
+	wait "$pid"
+	is "making one can be called off" $? 130
+	clear_faults
+	lists "and leaves no half of it" "" lsf "jotta:Shared by ferry"
 }
 
 account() {

@@ -74,6 +74,9 @@ is "what is given is stored" "$(stored nas4 pass)" plain
 exits 2 "but cannot be used" ls nas4:
 says "and that is said" '"pass" is no obscured password'
 never "without showing it" plain "$ERR"
+exits 2 "not both at once" config create nas5 "${DAV[@]}" pass=plain \
+	--obscure --no-obscure
+is "and nothing is stored" "$(stored nas5 type)" ""
 rclone --config "$CONF" config create theirs webdav url=http://127.0.0.1:9/ \
 	vendor=other user=me pass="$SECRET" >"$SHM/check" 2>&1
 is "what rclone stored ferry reveals" \
