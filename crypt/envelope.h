@@ -19,8 +19,9 @@ struct envelope_key {
 };
 
 /*
- * The key, prepared.  One thread's at a time: each worker makes its own.  Lies
- * in locked memory.
+ * The key, prepared.  One thread's at a time: each worker makes its own.  Its
+ * bytes lie in locked memory; what libcrypto expands them to lies on the heap,
+ * and is wiped when freed.
  */
 struct envelope;
 struct envelope *envelope_new(const struct envelope_key *k);

@@ -11,8 +11,14 @@ struct scrypt_cost {
 
 /*
  * `len` bytes of key from a password.  ERR_CORRUPT if the cost, which comes
- * from a file, is absurd: n no power of two, more than 1 GiB of memory
- * (128 * n * r), or more than 2^24 blocks to mix (n * r * p / 2^7 ... see .c).
+ * from a file, is absurd:
+ *
+ *	n	not a power of two, or less than 2
+ *	n * r	more than 2^23: 1 GiB of memory
+ *	r * p	more than 2^18: another 32 MiB
+ *	n * r * p
+ *		more than 2^26: 20 to 60 seconds on machines of 2015 to 2025,
+ *		256 times what a p of 1 below costs
  */
 int scrypt_derive(const char *password, size_t password_len,
 		  const uint8_t *salt, size_t salt_len, struct scrypt_cost cost,
