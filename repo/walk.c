@@ -135,7 +135,7 @@ static void walk_free(struct walk *w)
 	buf_free(&w->path);
 }
 
-int tree_walk(struct repo *r, struct op *op, struct coder *c,
+int trees_walk(struct repo *r, struct op *op, struct coder *c,
 	      const struct id *tree, const char *prefix,
 	      const struct walk_opt *opt, walk_fn *fn, void *arg)
 {

@@ -40,7 +40,7 @@ typedef enum walk_next walk_fn(void *arg, struct op *op,
 /* No folder is deeper than this; one that is, is ERR_CORRUPT. */
 enum { WALK_DEPTH = 4096 };
 
-int tree_walk(struct repo *r, struct op *op, struct coder *c,
+int trees_walk(struct repo *r, struct op *op, struct coder *c,
 	      const struct id *tree, const char *prefix,
 	      const struct walk_opt *opt, walk_fn *fn, void *arg) MUST_CHECK;
 
