@@ -1,9 +1,7 @@
 #ifndef REPO_CODER_H
 #define REPO_CODER_H
 
-#include "crypt/envelope.h"
-#include "lib/buf.h"
-#include "lib/err.h"
+#include "repo/pack.h"
 
 /*
  * One thread's means to turn text into what lies in a repository and back:
@@ -11,7 +9,7 @@
  */
 enum compression {
 	COMPRESS_AUTO, /* what does not gain by it is stored as it is */
-	COMPRESS_OFF,
+	COMPRESS_OFF,  /* data is not; trees and files are, as with restic */
 	COMPRESS_MAX
 };
 
@@ -22,11 +20,12 @@ void coder_free(struct coder *c);
 struct envelope *coder_envelope(struct coder *c);
 
 /*
- * A blob's text into `out` (reset first), sealed.  `*raw_len` is `n` if it was
- * compressed (only in version 2), else 0.
+ * A blob's text (at most BLOB_LEN_MAX bytes) into `out` (reset first), sealed.
+ * `*raw_len` is `n` if it was compressed, else 0.  In version 2 trees always
+ * are: restic's prune packs those anew that are not.
  */
-void coder_seal_blob(struct coder *c, const void *text, size_t n,
-		     struct buf *out, uint32_t *raw_len);
+void coder_seal_blob(struct coder *c, enum blob_type t, const void *text,
+		     size_t n, struct buf *out, uint32_t *raw_len);
 
 /*
  * The text of a sealed blob into `out` (reset first).  `raw_len` as the index

@@ -40,12 +40,9 @@ bool index_find_pack(const struct index *ix, const struct id *pack,
 		     uint32_t *pack_no);
 void index_entry(const struct index *ix, uint32_t entry, struct blob_at *out);
 
-/*
- * The blobs of one pack, in order of offset, are found by index_by_pack(),
- * made when first asked for (4 bytes an entry and 4 a pack more).
- */
-int index_pack_blobs(struct index *ix, uint32_t pack_no,
-		     struct pack_blobs *out);
+/* The blobs of one pack, in order of offset, into `out` (emptied first). */
+void index_pack_blobs(struct index *ix, uint32_t pack_no,
+		      struct pack_blobs *out);
 
 /* Bytes of memory that it takes. */
 size_t index_memory(const struct index *ix);
