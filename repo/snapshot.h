@@ -5,7 +5,7 @@
 #include "repo/tree.h"
 
 /* doc/design.rst, "Snapshots". */
-struct snapshot_summary { /* of version 0.17 and later */
+struct snapshot_summary {                      /* of version 0.17 and later */
 	const char *backup_start, *backup_end; /* RFC 3339 */
 	uint64_t files_new, files_changed, files_unmodified;
 	uint64_t dirs_new, dirs_changed, dirs_unmodified;
@@ -18,6 +18,9 @@ struct strings {
 	const char *const *at;
 	size_t n;
 };
+
+/* The same texts in the same order. */
+bool strings_equal(const struct strings *a, const struct strings *b);
 
 struct snapshot {
 	struct id id; /* of the file; not in it */
