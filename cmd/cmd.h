@@ -99,6 +99,18 @@ extern const struct cmd cmd_about, cmd_cat, cmd_check, cmd_cleanup,
 	cmd_moveto, cmd_purge, cmd_rmdir, cmd_rmdirs, cmd_size, cmd_sync,
 	cmd_touch, cmd_trash, cmd_version, cmd_versions;
 
+/* Snapshots: those of every day have two names, and are found below "repo",
+   too. */
+extern const struct cmd cmd_backup, cmd_init, cmd_snapshots, cmd_restore,
+	cmd_forget, cmd_prune, cmd_repo;
+extern const struct cmd cmd_repo_backup, cmd_repo_init, cmd_repo_snapshots,
+	cmd_repo_restore, cmd_repo_forget, cmd_repo_prune;
+extern const struct cmd cmd_repo_ls, cmd_repo_find, cmd_repo_diff,
+	cmd_repo_dump, cmd_repo_stats, cmd_repo_tag, cmd_repo_check,
+	cmd_repo_repair, cmd_repo_recover, cmd_repo_key, cmd_repo_unlock,
+	cmd_repo_list, cmd_repo_cat, cmd_repo_copy, cmd_repo_migrate,
+	cmd_repo_rewrite;
+
 /* cmd/hashsum.c has three more names, cmd/obscure.c two. */
 extern const struct cmd cmd_md5sum, cmd_sha1sum, cmd_sha256sum;
 extern const struct cmd cmd_obscure, cmd_reveal;

@@ -33,7 +33,8 @@ struct archive_opt {
 	bool one_file_system;
 
 	struct chunker_size chunks;
-	unsigned readers; /* files read at once; 0: as fits */
+	uint32_t pack_size; /* bytes; 0: the default */
+	unsigned readers;   /* files read at once; 0: as fits */
 	bool dry_run;
 	bool skip_if_unchanged; /* no snapshot if its tree is the parent's */
 	bool no_scan;           /* do not count what there is beforehand */

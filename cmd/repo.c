@@ -1,0 +1,18 @@
+/* ferry repo: what there is to do with a repository of snapshots. */
+
+#include "cmd/cmd.h"
+
+static const struct cmd *const subs[] = { &cmd_repo_init, &cmd_repo_backup,
+					  &cmd_repo_snapshots, NULL };
+
+const struct cmd cmd_repo = {
+	.name = "repo",
+	.args = "COMMAND ...",
+	.summary = "work with a repository of snapshots",
+	.about = "The repository is given by -r PLACE or FERRY_REPOSITORY, its "
+		 "password by\n--password-file, --password-command or "
+		 "FERRY_PASSWORD, or it is asked for.  restic's\nnames of "
+		 "these variables are understood, too.\n\nThe commands, their "
+		 "flags and what they print with --json are restic's.",
+	.subs = subs,
+};
