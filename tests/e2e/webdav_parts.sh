@@ -47,7 +47,7 @@ for n in 0 1 2; do
 	is "--multi-thread-streams $n: so many parts at once" \
 		"$(parts_at_once)" $((n ? n : 4))
 	is "each byte is sent once" "$(bytes_of_parts)" $((70 << 20))
-	is "and counted once" "$(field bytes)" $((70 << 20))
+	is "and counted once" "$(field moved_bytes)" $((70 << 20))
 	whole "--multi-thread-streams $n: all is well" t$n
 done
 serve another nextcloud
