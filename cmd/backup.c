@@ -14,7 +14,6 @@
 #include "lib/json_write.h"
 #include "lib/log.h"
 #include "lib/parse.h"
-#include "lib/whoami.h"
 #include "repo/forget.h"
 
 static const struct backup_opts backup_defaults = { .group_by = "host,paths" };

@@ -10,7 +10,7 @@
 #include "lib/log.h"
 #include "lib/parse.h"
 #include "lib/vec.h"
-#include "lib/whoami.h"
+#include "repo/who.h"
 
 enum { LIST_MAX = 64 << 20, PATTERNS_MAX = 16 << 20 };
 
@@ -324,11 +324,13 @@ static int describe(struct cmd_ctx *cx, const struct backup_opts *o,
 		    struct archive_opt *opt)
 {
 	const char *host = o->host ? o->host : getenv("RESTIC_HOST");
+	struct who *me = arena_alloc(&cx->op.arena, sizeof(*me));
 
-	opt->hostname = host && *host ? host : whoami_host(&cx->op.arena);
-	opt->username = whoami_user(&cx->op.arena);
-	opt->uid = geteuid();
-	opt->gid = getegid();
+	who_am_i(me);
+	opt->hostname = host && *host ? host : me->host;
+	opt->username = me->user;
+	opt->uid = me->uid;
+	opt->gid = me->gid;
 	opt->tags = repo_split_tags(&cx->op.arena, &o->tags);
 	opt->excludes = excludes_of(&cx->op.arena, &o->patterns);
 	opt->program_version = "ferry " FERRY_VERSION;
