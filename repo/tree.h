@@ -36,7 +36,8 @@ struct node_xattr {
 struct node_time {
 	int64_t sec; /* since 1970 */
 	uint32_t ns;
-	int32_t zone; /* seconds east of UTC, whole minutes; 0 is "Z" */
+	int32_t zone; /* seconds east of UTC; 0 is "Z".  The text has whole
+			 minutes, but its clock is by the seconds, too */
 };
 
 struct node {
@@ -71,15 +72,20 @@ struct node {
 uint32_t node_mode_from_unix(uint32_t st_mode);
 uint32_t node_mode_to_unix(uint32_t go_mode);
 
-/* The nine letters and their prefix as Go's FileMode.String(): "-rwsr-xr-x",
-   "drwxr-xr-x", "Lrwxrwxrwx" ("dtrwxrwxrwx" for sticky folders). */
+/* The nine letters and their prefix as Go's FileMode.String(): "-rwxr-xr-x",
+   "urwxr-xr-x" (setuid), "Lrwxrwxrwx", "dtrwxrwxrwx" (a sticky folder). */
 void node_mode_text(struct buf *b, uint32_t go_mode);
 
 /* "file", "dir", "symlink", ... */
 const char *node_type_name(const struct node *n);
 
-/* ns to a node's time in the local zone; and back (clamped to int64_t). */
+/*
+ * ns to a node's time in the local zone; and back (clamped to int64_t).  With
+ * node_time_at() a file may be of any year; those before 0 and after 9999
+ * become these, as with restic.
+ */
 struct node_time node_time_local(int64_t ns);
+struct node_time node_time_at(int64_t sec, uint32_t ns);
 int64_t node_time_ns(struct node_time t);
 /* RFC 3339 as Go's time.RFC3339Nano, "2014-12-22T14:47:59.9124187+01:00". */
 void node_time_text(struct buf *b, struct node_time t);
