@@ -143,6 +143,8 @@ int tree_parse(struct arena *a, const char *text, size_t n, node_fn *fn,
 struct tree_reader {
 	struct arena *a;
 	const char *text, *at, *end;
+	bool empty; /* "nodes":null */
+	bool begun; /* there was a node */
 	bool over;
 };
 int tree_read_begin(struct tree_reader *r, struct arena *a, const char *text,
