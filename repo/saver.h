@@ -27,20 +27,28 @@ struct saver_opt {
 struct saver *saver_new(struct repo *r, const struct saver_opt *opt,
 			struct cancel *cancel);
 
-/* What became of one blob. */
+/* What became of one blob, or of several. */
 struct saved {
-	bool added;      /* false: it was there (or is under way) already */
-	uint32_t stored; /* bytes in the pack */
+	bool added;     /* false: it was there (or is under way) already */
+	int64_t blobs;  /* that were added, */
+	int64_t raw;    /* bytes of their text, and */
+	int64_t stored; /* in the pack: sealed, and in its header */
 };
+void saved_sum(struct saved *to, const struct saved *s);
 
 /*
  * Save a blob with this text, whose id is computed unless `*id` is set.  May
- * wait for uploads.  `force`: even if the index has it (its copy is bad).
- * -1: this or any earlier upload failed; nothing more will be stored.
+ * wait for uploads.  -1: this or any earlier upload failed; nothing more will
+ * be stored.  ERR_LIMIT: longer than BLOB_LEN_MAX.
  */
-int saver_add(struct saver *s, struct op *op, struct coder *c,
-	      enum blob_type t, const void *text, size_t n, struct id *id,
+int saver_add(struct saver *s, struct op *op, struct coder *c, enum blob_type t,
+	      const void *text, size_t n, struct id *id,
 	      struct saved *out) MUST_CHECK;
+
+/* As saver_add(), even if the index has it: its copies are bad. */
+int saver_add_again(struct saver *s, struct op *op, struct coder *c,
+		    enum blob_type t, const void *text, size_t n, struct id *id,
+		    struct saved *out) MUST_CHECK;
 
 /*
  * Put a sealed blob of this very repository into a new pack, as it is; the
@@ -65,6 +73,9 @@ struct saver_totals {
 	uint64_t packs;
 };
 void saver_totals(struct saver *s, struct saver_totals *out);
+
+/* With no_index: the numbers in r->index of the packs that were stored. */
+const uint32_t *saver_packs(const struct saver *s, size_t *n);
 
 /*
  * Packs in the store that no index names (an earlier run was killed) are
