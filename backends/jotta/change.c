@@ -2,9 +2,9 @@
 
 #include "backends/jotta/alias.h"
 #include "backends/jotta/change.h"
+#include "lib/clock.h"
 #include "lib/fold.h"
 #include "lib/vec.h"
-#include "net/url.h"
 
 int jotta_post(struct jotta *j, struct op *op, const char *path,
 	       const char *query, struct http_answer *out)
@@ -14,9 +14,25 @@ int jotta_post(struct jotta *j, struct op *op, const char *path,
 	return jotta_jfs(j, op, path, query, &rq, out);
 }
 
-bool jotta_lives(const struct jfs_node *n)
+int64_t jotta_kept_time(int64_t ns)
 {
-	return !n->deleted && (n->kind == JFS_FOLDER || n->complete);
+	return ns_of(timespec_of(ns).tv_sec, 0);
+}
+
+bool jotta_is_same(struct op *op, const struct jfs_node *n,
+		   const struct entry *seen)
+{
+	struct entry now;
+
+	jotta_entry(op, n, "", &now);
+	if (seen->kind != now.kind ||
+	    (seen->size != SIZE_UNKNOWN && seen->size != now.size) ||
+	    digests_compare(&seen->hash, &now.hash) == 0)
+		return false;
+	if (seen->tag && now.tag && strcmp(seen->tag, now.tag) != 0)
+		return false;
+	return seen->mtime == MTIME_UNKNOWN || now.mtime == MTIME_UNKNOWN ||
+	       jotta_kept_time(seen->mtime) == now.mtime;
 }
 
 int jotta_find(struct jotta *j, struct op *op, const char *path,
@@ -49,26 +65,13 @@ static int ask_device(struct jotta *j, struct op *op, const char *method,
 		      struct http_answer *out)
 {
 	struct http_request rq = { .method = method };
-	const char *username;
-	struct buf url = BUF_INIT;
-	int rc;
+	const char *raw = j->device;
 
-	if (jotta_username(j, op, &username) < 0)
+	if (mountpoint)
+		raw = arena_printf(&op->arena, "%s/%s", raw, mountpoint);
+	if (jotta_url(j, op, raw, query, &rq.url) < 0)
 		return -1;
-	buf_adds(&url, j->account->jfs_url);
-	url_encode(&url, username);
-	buf_adds(&url, "/");
-	url_encode(&url, j->device);
-	if (mountpoint) {
-		buf_adds(&url, "/");
-		url_encode(&url, mountpoint);
-	}
-	if (query)
-		buf_addf(&url, "?%s", query);
-	rq.url = url.data;
-	rc = jotta_ask(j, op, &rq, out);
-	buf_free(&url);
-	return rc;
+	return jotta_ask(j, op, &rq, out);
 }
 
 struct wanted {
@@ -227,12 +230,10 @@ static int look_inside(void *arg, struct op *op, const struct jfs_node *n)
 {
 	struct contents *c = arg;
 
-	if (n->self && (n->deleted || (n->kind == JFS_FILE && !n->complete)))
-		return err_set(&op->err, ERR_NO_DIR, "no such directory");
-	if (n->self && n->kind == JFS_FILE)
-		return err_set(&op->err, ERR_NOT_DIR, "not a directory");
-	if (n->self || n->kind == JFS_REVISION)
+	if (n->kind == JFS_REVISION)
 		return 0;
+	if (n->self)
+		return jotta_check_dir(op, n);
 	if (n->deleted)
 		c->trash = true;
 	else if (jotta_lives(n))
@@ -269,19 +270,19 @@ int jotta_rmdir(struct backend *be, struct op *op, const char *path)
 	return 0;
 }
 
+int jotta_delete(struct jotta *j, struct op *op, const char *path)
+{
+	return jotta_post(j, op, path, j->hard_delete ? "rm=true" : "dl=true",
+			  NULL);
+}
+
 int jotta_unlink(struct backend *be, struct op *op, const char *path)
 {
 	struct jotta *j = jotta_of(be);
 	struct jfs_node n;
 
-	if (jotta_node(j, op, path, &n) < 0)
-		return -1;
-	if (!jotta_lives(&n)) /* dl of nothing would be a success */
-		return err_set(&op->err, ERR_NOT_FOUND, "no such file");
-	if (n.kind == JFS_FOLDER)
-		return err_set(&op->err, ERR_IS_DIR, "is a directory");
-	return jotta_post(j, op, path, j->hard_delete ? "rm=true" : "dl=true",
-			  NULL);
+	/* dl of nothing would be a success */
+	return jotta_file(j, op, path, &n) < 0 ? -1 : jotta_delete(j, op, path);
 }
 
 VEC(things, struct entry);
@@ -330,9 +331,7 @@ int jotta_purge(struct backend *be, struct op *op, const char *dir)
 		return purge_mountpoint(be, op);
 	if (jotta_node(j, op, dir, &n) < 0)
 		return no_dir(op);
-	if (!jotta_lives(&n))
-		return err_set(&op->err, ERR_NO_DIR, "no such directory");
-	if (n.kind == JFS_FILE)
-		return err_set(&op->err, ERR_NOT_DIR, "not a directory");
+	if (jotta_check_dir(op, &n) < 0)
+		return -1;
 	return purge_dir(j, op, dir);
 }

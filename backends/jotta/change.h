@@ -9,8 +9,15 @@
 int jotta_post(struct jotta *j, struct op *op, const char *path,
 	       const char *query, struct http_answer *out) MUST_CHECK;
 
-/* It is in no trash and, if a file, whole. */
-bool jotta_lives(const struct jfs_node *n);
+/* A time as the service keeps it: whole seconds, the one before a fraction. */
+int64_t jotta_kept_time(int64_t ns);
+
+/* Whether it is still what the caller saw, as far as both can tell. */
+bool jotta_is_same(struct op *op, const struct jfs_node *n,
+		   const struct entry *seen);
+
+/* A file that was just looked at: into the trash, or past it. */
+int jotta_delete(struct jotta *j, struct op *op, const char *path) MUST_CHECK;
 
 /* As jotta_node(): 1, or 0 if there is nothing, not even in the trash. */
 int jotta_find(struct jotta *j, struct op *op, const char *path,

@@ -406,3 +406,34 @@ int jotta_node(struct jotta *j, struct op *op, const char *path,
 	return err_set(&op->err, ERR_CORRUPT,
 		       "the service's answer has nothing in it");
 }
+
+bool jotta_lives(const struct jfs_node *n)
+{
+	return !n->deleted && (n->kind != JFS_FILE || n->complete);
+}
+
+int jotta_no_file(struct op *op)
+{
+	return err_set(&op->err, ERR_NOT_FOUND, "no such file");
+}
+
+int jotta_file(struct jotta *j, struct op *op, const char *path,
+	       struct jfs_node *out)
+{
+	if (jotta_node(j, op, path, out) < 0)
+		return -1;
+	if (!jotta_lives(out))
+		return jotta_no_file(op);
+	if (out->kind != JFS_FILE)
+		return err_set(&op->err, ERR_IS_DIR, "is a directory");
+	return 0;
+}
+
+int jotta_check_dir(struct op *op, const struct jfs_node *n)
+{
+	if (!jotta_lives(n))
+		return err_set(&op->err, ERR_NO_DIR, "no such directory");
+	if (n->kind == JFS_FILE)
+		return err_set(&op->err, ERR_NOT_DIR, "not a directory");
+	return 0;
+}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backends/jotta/alias.h"
+#include "backends/jotta/conf.h"
 #include "backends/jotta/fail.h"
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -56,43 +57,26 @@ int jotta_ask(struct jotta *j, struct op *op, struct http_request *rq,
 		       "a web page came instead of the service's answer");
 }
 
-int jotta_jfs(struct jotta *j, struct op *op, const char *path,
-	      const char *query, struct http_request *rq,
-	      struct http_answer *out)
-{
-	const char *username;
-	struct buf url = BUF_INIT;
-	int rc;
-
-	if (jotta_username(j, op, &username) < 0)
-		return -1;
-	buf_adds(&url, j->account->jfs_url);
-	url_encode(&url, username);
-	buf_adds(&url, "/");
-	url_encode_path(&url, jotta_raw(j, op, path));
-	if (query)
-		buf_addf(&url, "?%s", query);
-	rq->url = url.data;
-	rc = jotta_ask(j, op, rq, out);
-	rq->url = NULL;
-	buf_free(&url);
-	return rc;
-}
-
-/* What "account/v1/customer" calls the user; not the login name. */
-static int ask_username(struct jotta *j, struct op *op, const char **out)
+int jotta_customer(struct jotta *j, struct op *op, const struct json_node **out)
 {
 	struct http_request rq = { .method = "GET", .gzip = true };
-	const struct json_node *root;
 	struct http_answer answer;
 
 	rq.url = arena_printf(&op->arena, "%saccount/v1/customer",
 			      j->account->api_url);
 	if (jotta_ask(j, op, &rq, &answer) < 0)
+		return -1;
+	return json_parse(&op->arena, answer.body, answer.body_len, out,
+			  &op->err);
+}
+
+/* What the service calls the user; not the login name. */
+static int ask_username(struct jotta *j, struct op *op, const char **out)
+{
+	const struct json_node *root;
+
+	if (jotta_customer(j, op, &root) < 0)
 		return err_wrap(&op->err, "asking who owns the account");
-	if (json_parse(&op->arena, answer.body, answer.body_len, &root,
-		       &op->err) < 0)
-		return err_wrap(&op->err, "the answer to who owns the account");
 	*out = json_text(json_get(root, "username"), "");
 	if (**out == '\0' || strchr(*out, '/') || strcmp(*out, ".") == 0 ||
 	    strcmp(*out, "..") == 0)
@@ -123,13 +107,41 @@ int jotta_username(struct jotta *j, struct op *op, const char **out)
 	return 0;
 }
 
-/* The shown path from the account's root, as the aliases know it. */
-static const char *shown_path(const struct jotta *j, struct op *op,
-			      const char *path)
+int jotta_url(struct jotta *j, struct op *op, const char *raw,
+	      const char *query, const char **out)
 {
-	return arena_printf(&op->arena, "%s/%s%s%s%s%s", j->device,
-			    j->mountpoint, *j->root ? "/" : "", j->root,
-			    *path ? "/" : "", path);
+	const char *username;
+	struct buf url = BUF_INIT;
+
+	if (jotta_username(j, op, &username) < 0)
+		return -1;
+	buf_adds(&url, j->account->jfs_url);
+	url_encode(&url, username);
+	if (*raw) {
+		buf_adds(&url, "/");
+		url_encode_path(&url, raw);
+	}
+	if (query)
+		buf_addf(&url, "?%s", query);
+	*out = arena_strdup(&op->arena, url.data);
+	buf_free(&url);
+	return 0;
+}
+
+int jotta_jfs(struct jotta *j, struct op *op, const char *path,
+	      const char *query, struct http_request *rq,
+	      struct http_answer *out)
+{
+	if (jotta_url(j, op, jotta_raw(j, op, path), query, &rq->url) < 0)
+		return -1;
+	return jotta_ask(j, op, rq, out);
+}
+
+/* The shown path from the account's root, as the aliases know it. */
+static void add_shown(struct buf *b, const struct jotta *j, const char *path)
+{
+	buf_addf(b, "%s/%s%s%s%s%s", j->device, j->mountpoint,
+		 *j->root ? "/" : "", j->root, *path ? "/" : "", path);
 }
 
 /*
@@ -163,16 +175,17 @@ static void add_raw(struct buf *raw, const struct jotta_alias *aliases,
 const char *jotta_raw(struct jotta *j, struct op *op, const char *path)
 {
 	struct jotta_account *a = j->account;
-	char *shown = arena_strdup(&op->arena, shown_path(j, op, path));
-	struct buf raw = BUF_INIT;
+	struct buf raw = BUF_INIT, shown = BUF_INIT;
 	const char *out;
 
+	add_shown(&shown, j, path);
 	pthread_mutex_lock(&a->lock);
-	add_raw(&raw, a->aliases, shown,
+	add_raw(&raw, a->aliases, shown.data,
 		strlen(j->device) + 1 + strlen(j->mountpoint));
 	pthread_mutex_unlock(&a->lock);
 	out = arena_strdup(&op->arena, raw.data);
 	buf_free(&raw);
+	buf_free(&shown);
 	return out;
 }
 
@@ -181,8 +194,7 @@ void jotta_remember_raw(struct jotta *j, const char *path, const char *raw)
 	struct jotta_account *a = j->account;
 	struct buf shown = BUF_INIT;
 
-	buf_addf(&shown, "%s/%s%s%s%s%s", j->device, j->mountpoint,
-		 *j->root ? "/" : "", j->root, *path ? "/" : "", path);
+	add_shown(&shown, j, path);
 	pthread_mutex_lock(&a->lock);
 	jotta_alias_put(a->aliases, shown.data, raw);
 	pthread_mutex_unlock(&a->lock);
@@ -316,88 +328,6 @@ static const struct driver_option options[] = {
 };
 /* clang-format on */
 
-/* As rclone does: "key =" stands for the default. */
-static const char *text_of(const struct remote_conf *conf, const char *key)
-{
-	const char *text = conf_str(conf, key);
-
-	for (const struct driver_option *o = options; o->name; o++)
-		if ((!text || *text == '\0') && strcmp(o->name, key) == 0)
-			return o->fallback;
-	return text;
-}
-
-/*
- * rclone's default, in any order; with or without what its versions differ in,
- * and what ferry does more.
- */
-static bool is_default_encoding(struct op *op, const char *text)
-{
-	static const char *const names[] = {
-		"Slash",     "LtGt",        "DoubleQuote", "Colon",
-		"Question",  "Asterisk",    "Pipe",        "Del",
-		"Ctl",       "InvalidUtf8", "Dot",         "Percent",
-		"LeftSpace", "RightSpace", /* may be missing */
-	};
-	const unsigned needed = (1u << (ARRAY_LEN(names) - 3)) - 1;
-	char *copy = arena_strdup(&op->arena, text), *save = NULL;
-	unsigned seen = 0;
-
-	for (char *p = strtok_r(copy, ", ", &save); p;
-	     p = strtok_r(NULL, ", ", &save)) {
-		size_t i = 0;
-
-		while (i < ARRAY_LEN(names) && strcmp(names[i], p) != 0)
-			i++;
-		if (i == ARRAY_LEN(names))
-			return false;
-		seen |= 1u << i;
-	}
-	return (seen & needed) == needed;
-}
-
-static int check_options(const struct remote_conf *conf, struct op *op)
-{
-	const char *encoding = conf_str(conf, "encoding");
-	const char *version = conf_str(conf, "configVersion");
-	const char *user = conf_str(conf, "user"),
-		   *pass = conf_str(conf, "pass");
-
-	if ((version && strcmp(version, "0") == 0) || (user && *user) ||
-	    (pass && *pass))
-		return err_set(&op->err, ERR_INVALID,
-			       "%s: this kind of login (with a password) is no "
-			       "longer possible; take \"user\", \"pass\" and "
-			       "\"configVersion\" out of the section and run: "
-			       "ferry config reconnect",
-			       conf->name);
-	if (encoding && *encoding && !is_default_encoding(op, encoding))
-		return err_set(&op->err, ERR_UNSUPPORTED,
-			       "%s: option \"encoding\": names are written as "
-			       "rclone does by default and in no other way; "
-			       "take the option out",
-			       conf->name);
-	if (conf_bool(conf, "trashed_only"))
-		return err_set(&op->err, ERR_UNSUPPORTED,
-			       "%s: option \"trashed_only\": see \"ferry "
-			       "trash\" for what was deleted",
-			       conf->name);
-	return 0;
-}
-
-static int check_component(const struct remote_conf *conf, struct op *op,
-			   const char *key)
-{
-	const char *name = text_of(conf, key);
-
-	if (!strchr(name, '/') && strcmp(name, ".") != 0 &&
-	    strcmp(name, "..") != 0)
-		return 0;
-	return err_set(&op->err, ERR_INVALID,
-		       "%s: option \"%s\": \"%s\" is not a single name",
-		       conf->name, key, name);
-}
-
 /*
  * The section that the token lies in.  A refreshed token must be stored before
  * it is used, so there must be one.
@@ -434,27 +364,9 @@ static int find_section(const struct remote_conf *conf, struct op *op,
 	return 0;
 }
 
-/* The root of an interface, with '/' at its end. */
-static int root_url(const struct remote_conf *conf, struct op *op,
-		    const char *key, const char **out)
-{
-	const char *text = text_of(conf, key);
-	struct url url;
-
-	if (url_parse(&op->arena, text, &url, &op->err) < 0)
-		return err_wrap(&op->err, "%s: option \"%s\"", conf->name, key);
-	if (url.query)
-		return err_set(&op->err, ERR_INVALID,
-			       "%s: option \"%s\": there is a '?' in it",
-			       conf->name, key);
-	*out = text[strlen(text) - 1] == '/'
-		       ? text
-		       : arena_printf(&op->arena, "%s/", text);
-	return 0;
-}
-
 struct settings {
-	const char *section, *api_url, *jfs_url, *www_url;
+	const char *section;
+	struct jotta_roots roots;
 };
 
 /* With the account's lock held. */
@@ -462,25 +374,22 @@ static void account_open(struct jotta_account *a,
 			 const struct remote_conf *conf,
 			 const struct settings *s, struct op *op)
 {
-	const char *secret = conf_str(conf, "client_secret");
 	const struct oauth_conf login = {
 		.name = s->section,
 		.config_path = conf->remotes->config_path,
-		.token_url = text_of(conf, "tokenURL"),
-		.client_id = text_of(conf, "client_id"),
-		.client_secret = secret && *secret ? secret : NULL,
+		.token_url = jotta_option(conf, "tokenURL"),
+		.client_id = jotta_option(conf, "client_id"),
+		.client_secret = jotta_option(conf, "client_secret"),
 		.remedy = arena_printf(&op->arena,
 				       "run: ferry config reconnect %s",
 				       s->section),
 	};
 	struct http_conf service = {
 		.name = s->section,
-		.ca_cert = text_of(conf, "ca_cert"),
+		.ca_cert = jotta_option(conf, "ca_cert"),
 	};
 
-	a->api_url = xstrdup(s->api_url);
-	a->jfs_url = xstrdup(s->jfs_url);
-	a->www_url = xstrdup(s->www_url);
+	jotta_set_roots(a, &s->roots);
 	a->plain = http_new(&conf->remotes->http, &service);
 	a->oauth = oauth_new(a->plain, &login);
 	service.authorize = oauth_authorize;
@@ -493,14 +402,20 @@ static struct jotta_account *find_account(const struct remote_conf *conf,
 					  const struct settings *s,
 					  struct op *op)
 {
-	const char *ca = text_of(conf, "ca_cert");
-	const char *key = arena_printf(
-		&op->arena, "jotta\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", s->section,
-		conf->remotes->config_path, s->api_url, s->jfs_url, s->www_url,
-		text_of(conf, "tokenURL"), text_of(conf, "client_id"),
-		ca ? ca : "");
-	struct jotta_account *a =
-		remotes_share(conf->remotes, key, account_new, account_drop);
+	static const char *const keys[] = { "tokenURL", "client_id",
+					    "client_secret", "ca_cert" };
+	const char *key = arena_printf(&op->arena, "jotta\n%s\n%s\n%s\n%s\n%s",
+				       s->section, conf->remotes->config_path,
+				       s->roots.api_url, s->roots.jfs_url,
+				       s->roots.www_url);
+	struct jotta_account *a;
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const char *text = jotta_option(conf, keys[i]);
+
+		key = arena_printf(&op->arena, "%s\n%s", key, text ? text : "");
+	}
+	a = remotes_share(conf->remotes, key, account_new, account_drop);
 
 	pthread_mutex_lock(&a->lock);
 	if (!a->oauth)
@@ -516,23 +431,20 @@ static int jotta_open(const struct remote_conf *conf, const char *root,
 	struct settings s;
 	struct jotta *j;
 
-	if (check_options(conf, op) < 0 ||
-	    check_component(conf, op, "device") < 0 ||
-	    check_component(conf, op, "mountpoint") < 0 ||
-	    root_url(conf, op, "api_url", &s.api_url) < 0 ||
-	    root_url(conf, op, "jfs_url", &s.jfs_url) < 0 ||
-	    root_url(conf, op, "www_url", &s.www_url) < 0 ||
+	if (jotta_check_login(conf, op) < 0 ||
+	    jotta_check_options(conf, op, &s.roots) < 0 ||
 	    find_section(conf, op, &s.section) < 0)
 		return -1;
 	j = xcalloc(1, sizeof(*j));
 	j->account = find_account(conf, &s, op);
-	j->device = xstrdup(text_of(conf, "device"));
-	j->mountpoint = xstrdup(text_of(conf, "mountpoint"));
+	j->device = xstrdup(jotta_option(conf, "device"));
+	j->mountpoint = xstrdup(jotta_option(conf, "mountpoint"));
 	j->root = xstrdup(root);
 	j->hard_delete =
 		conf->remotes->hard_delete || conf_bool(conf, "hard_delete");
-	identity = arena_printf(&op->arena, "jotta:%s:%s:%s/%s/%s", s.jfs_url,
-				s.section, j->device, j->mountpoint, root);
+	identity = arena_printf(&op->arena, "jotta:%s:%s:%s/%s/%s",
+				s.roots.jfs_url, s.section, j->device,
+				j->mountpoint, root);
 	backend_init(&j->base, &jotta_ops, conf->name, identity,
 		     BE_RANGE | BE_PUT_MD5 | BE_PUT_ATOMIC | BE_SET_MTIME |
 			     BE_EMPTY_DIR | BE_NO_CASE | BE_REMOTE |

@@ -11,7 +11,8 @@
  *
  *	names.c		names as the service can store them, and back
  *	alias.c		raw paths that do not follow from what is shown
- *	jotta.c		options, opening, the account and its requests
+ *	jotta.c		opening, the account and its requests
+ *	conf.c		what the options say
  *	fail.c		what a refusal stands for
  *	jfs.c		JFS documents, as nodes while they arrive
  *	liststream.c	the same of a whole subtree
@@ -19,10 +20,12 @@
  *	read.c		stat, get, quota, userinfo
  *	upload.c	put: allocate, resume, verify; touch
  *	change.c	mkdir, rmdir, unlink, purge
- *	move.c		copy, move, move_dir
+ *	move.c		copy, move, move_dir, keeping an old file
+ *	walk.c		all folders below one, for the next two
  *	trash.c		list, restore, empty
  *	share.c		links; versions
- *	setup.c		signing in, choosing device and mountpoint
+ *	setup.c		a new remote: its login, device and mountpoint
+ *	sign_in.c	by a login token (login_token.c) or a browser
  */
 
 /*
@@ -82,19 +85,29 @@ int jotta_username(struct jotta *j, struct op *op, const char **out) MUST_CHECK;
 const char *jotta_raw(struct jotta *j, struct op *op, const char *path);
 void jotta_remember_raw(struct jotta *j, const char *path, const char *raw);
 
+/* "account/v1/customer": the account as the API describes it. */
+struct json_node;
+int jotta_customer(struct jotta *j, struct op *op,
+		   const struct json_node **out) MUST_CHECK;
+
 /*
- * A request to JFS about `path`: the URL is jfs_url, the username, the raw path
- * percent-encoded, and `query` ("mode=bin", or NULL).  0 if the status is 2xx.
- * Else -1 with the kind: 404 ERR_NOT_FOUND, 401 ERR_AUTH, 402 and 403
- * ERR_DENIED or ERR_NO_SPACE by the server's words, 409 ERR_EXISTS, 412
- * ERR_CONFLICT, 420, 500, 502, 503, 504, 509 and 429 retryable; the text is the
- * error document's message.  `rq` lacks only its url.
+ * The URL in JFS of a raw path ("" is the account itself): jfs_url, the
+ * username, the path percent-encoded, and `query` ("mode=bin", or NULL).
+ */
+int jotta_url(struct jotta *j, struct op *op, const char *raw,
+	      const char *query, const char **out) MUST_CHECK;
+
+/*
+ * A request to JFS about `path`; `rq` lacks only its url.  0 if the status is
+ * 2xx, else -1 with the kind that fail.c has for it: of 402 and 403 the
+ * server's words decide between ERR_AUTH (a locked account), ERR_NO_SPACE and
+ * ERR_DENIED.  The text has the error document's message.
  */
 int jotta_jfs(struct jotta *j, struct op *op, const char *path,
 	      const char *query, struct http_request *rq,
 	      struct http_answer *out) MUST_CHECK;
 
-/* The same for a URL of any kind: what the caller has built. */
+/* The same for the URL in `rq`.  A web page with 200 is ERR_SERVER. */
 int jotta_ask(struct jotta *j, struct op *op, struct http_request *rq,
 	      struct http_answer *out) MUST_CHECK;
 
@@ -146,12 +159,23 @@ int jfs_stream(struct jotta *j, struct op *op, const char *path, jfs_fn *fn,
 int jotta_node(struct jotta *j, struct op *op, const char *path,
 	       struct jfs_node *out) MUST_CHECK;
 
+/* It is in no trash and, if a file, whole. */
+bool jotta_lives(const struct jfs_node *n);
+
+/* As jotta_node(), of a file that lives; else ERR_NOT_FOUND or ERR_IS_DIR. */
+int jotta_file(struct jotta *j, struct op *op, const char *path,
+	       struct jfs_node *out) MUST_CHECK;
+int jotta_no_file(struct op *op); /* sets that ERR_NOT_FOUND; returns -1 */
+
+/* ERR_NO_DIR or ERR_NOT_DIR unless it is a folder that lives. */
+int jotta_check_dir(struct op *op, const struct jfs_node *n) MUST_CHECK;
+
 /* What be_stat() shows of a node. */
 void jotta_entry(struct op *op, const struct jfs_node *n, const char *name,
 		 struct entry *out);
 
 /*
- * change.c: move the living file at `path` to where opt->keep_old and keep_in
+ * move.c: move the living file at `path` to where opt->keep_old and keep_in
  * want it, which must be of the same account (else ERR_UNSUPPORTED).
  */
 int jotta_keep_old(struct jotta *j, struct op *op, const char *path,

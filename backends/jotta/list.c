@@ -103,19 +103,9 @@ static void add_odd(struct listed *l, const struct jfs_node *n)
 	o->shown = arena_strdup(&l->arena, l->shown.data);
 }
 
-static int check_self(struct op *op, const struct jfs_node *n)
+static bool is_shown(const struct jfs_node *n)
 {
-	if (n->deleted || (n->kind == JFS_FILE && !n->complete))
-		return err_set(&op->err, ERR_NO_DIR, "no such directory");
-	if (n->kind == JFS_FILE)
-		return err_set(&op->err, ERR_NOT_DIR, "not a directory");
-	return 0;
-}
-
-static bool is_living(const struct jfs_node *n)
-{
-	return n->kind != JFS_REVISION && !n->self && !n->deleted &&
-	       (n->kind == JFS_FOLDER || n->complete);
+	return n->kind != JFS_REVISION && !n->self && jotta_lives(n);
 }
 
 static int show(void *arg, struct op *op, const struct jfs_node *n)
@@ -123,8 +113,8 @@ static int show(void *arg, struct op *op, const struct jfs_node *n)
 	struct listed *l = arg;
 
 	if (n->self)
-		return check_self(op, n);
-	if (!is_living(n))
+		return jotta_check_dir(op, n);
+	if (!is_shown(n))
 		return 0;
 	if (op_check(op) < 0)
 		return -1;
@@ -146,7 +136,7 @@ static int mark_taken(void *arg, struct op *op, const struct jfs_node *n)
 	struct listed *l = arg;
 
 	(void)op;
-	if (is_living(n) && is_good(n->name) &&
+	if (is_shown(n) && is_good(n->name) &&
 	    decode(&l->shown, &l->again, n->name) &&
 	    jotta_alias_get(l->wanted, l->shown.data))
 		jotta_alias_put(l->taken, l->shown.data, "");
@@ -356,7 +346,7 @@ static int check_folder(struct jotta *j, struct op *op, const char *dir)
 	struct jfs_node self;
 
 	if (jotta_node(j, op, dir, &self) == 0)
-		return check_self(op, &self);
+		return jotta_check_dir(op, &self);
 	if (op->err.kind == ERR_NOT_FOUND)
 		err_set(&op->err, ERR_NO_DIR, "no such directory");
 	return -1;

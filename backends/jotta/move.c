@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "backends/jotta/change.h"
-#include "lib/clock.h"
 #include "lib/fold.h"
 #include "lib/log.h"
 #include "lib/vec.h"
@@ -43,32 +42,13 @@ static const char *leaf(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Whether a file is still what was listed. */
-static bool is_same(struct op *op, const struct jfs_node *n,
-		    const struct entry *listed)
-{
-	struct entry now;
-
-	jotta_entry(op, n, "", &now);
-	if (listed->kind != now.kind)
-		return false;
-	if (listed->tag && now.tag && strcmp(listed->tag, now.tag) != 0)
-		return false;
-	return (listed->size == SIZE_UNKNOWN || listed->size == now.size) &&
-	       (listed->mtime == MTIME_UNKNOWN || listed->mtime == now.mtime);
-}
-
 /* The file at `path`, still as it was seen. */
 static int find_file(struct jotta *j, struct op *op, const char *path,
 		     const struct entry *seen, struct jfs_node *out)
 {
-	if (jotta_node(j, op, path, out) < 0)
+	if (jotta_file(j, op, path, out) < 0)
 		return -1;
-	if (!jotta_lives(out))
-		return err_set(&op->err, ERR_NOT_FOUND, "no such file");
-	if (out->kind == JFS_FOLDER)
-		return err_set(&op->err, ERR_IS_DIR, "is a directory");
-	if (seen && !is_same(op, out, seen))
+	if (seen && !jotta_is_same(op, out, seen))
 		return err_set(&op->err, ERR_CONFLICT,
 			       "it has changed since it was listed");
 	return 0;
@@ -82,7 +62,8 @@ static int check_place(struct op *op, const struct jfs_node *old,
 		return err_set(&op->err, ERR_EXISTS, "something is there");
 	/* An old file that is to be kept may be where it shall go already. */
 	if (opt->mode == PUT_OVER &&
-	    (old ? opt->over && !is_same(op, old, opt->over) : !opt->keep_old))
+	    (old ? opt->over && !jotta_is_same(op, old, opt->over)
+		 : !opt->keep_old))
 		return err_set(&op->err, ERR_CONFLICT,
 			       "what it would replace has changed");
 	if (old && old->kind == JFS_FOLDER)
@@ -133,19 +114,30 @@ static int verb(struct jotta *to, struct op *op, const char *what,
 	return 0;
 }
 
+static bool same_content(const struct jfs_node *a, const struct jfs_node *b)
+{
+	return a->size == b->size && digests_compare(&a->hash, &b->hash) != 0;
+}
+
+/* What somebody has put there meanwhile is not what was moved. */
 static int remove_source(struct transfer *t, struct op *op)
 {
-	if (jotta_unlink(&t->from->base, op, t->src) == 0 ||
-	    op->err.kind == ERR_NOT_FOUND) {
+	struct jfs_node now;
+	int found = jotta_find(t->from, op, t->src, &now);
+
+	if (found == 0 || (found == 1 && !jotta_lives(&now)))
+		return 0;
+	if (found == 1 &&
+	    (now.kind != JFS_FILE || !same_content(&now, &t->file)))
+		return err_set(&op->err, ERR_CONFLICT,
+			       "it has changed while it was moved; what it was "
+			       "is at its new place, what it is stays");
+	if (found == 1 && (jotta_delete(t->from, op, t->src) == 0 ||
+			   op->err.kind == ERR_NOT_FOUND)) {
 		err_clear(&op->err);
 		return 0;
 	}
 	return err_wrap(&op->err, "removing what was moved");
-}
-
-static bool same_content(const struct jfs_node *a, const struct jfs_node *b)
-{
-	return a->size == b->size && digests_compare(&a->hash, &b->hash) != 0;
 }
 
 /*
@@ -185,6 +177,15 @@ static int make_by_hash(struct transfer *t, struct op *op,
 	return remove_source(t, op);
 }
 
+/* Whether nothing lives there; false also if that cannot be told. */
+static bool is_gone(struct jotta *j, struct op *op, const char *path)
+{
+	struct jfs_node n;
+	int found = jotta_find(j, op, path, &n);
+
+	return found == 0 || (found == 1 && !jotta_lives(&n));
+}
+
 /*
  * After a cp or mv failed: whether it was done all the same, and the error
  * is only about the answer.
@@ -200,7 +201,7 @@ static bool was_done(struct transfer *t, struct op *op)
 	done = jotta_find(t->to, op, t->dst, &now) == 1 && jotta_lives(&now) &&
 	       now.kind == JFS_FILE && same_content(&now, &t->file);
 	if (done && t->move)
-		done = jotta_find(t->from, op, t->src, &now) == 0;
+		done = is_gone(t->from, op, t->src);
 	op->err = why;
 	if (done)
 		err_clear(&op->err);
@@ -294,14 +295,6 @@ static int rename_itself(struct transfer *t, struct op *op,
 	return op->err.kind == ERR_EXISTS ? same_file(op) : -1;
 }
 
-/* The time in whole seconds, as it is kept. */
-static int64_t kept_time(int64_t mtime)
-{
-	struct timespec t = timespec_of(mtime);
-
-	return ns_of(t.tv_sec, 0);
-}
-
 static void show(const struct transfer *t, struct op *op,
 		 const struct jfs_node *made, struct entry *out)
 {
@@ -322,7 +315,7 @@ static int run(struct transfer *t, struct op *op, const struct put_opt *opt,
 	if (found < 0)
 		return -1;
 	if (opt->mtime != MTIME_UNKNOWN && !t->move)
-		want.mtime = kept_time(opt->mtime);
+		want.mtime = jotta_kept_time(opt->mtime);
 	if (relation(t->from, t->src, t->to, t->dst, op) == 1 ||
 	    (found == 1 && is_one_file(&old, &want))) {
 		/* Onto itself: at most its name changes. */
@@ -371,7 +364,7 @@ static int copy_listed(struct transfer *t, struct op *op,
 				     .self = true,
 				     .complete = true,
 				     .size = seen->size,
-				     .mtime = kept_time(mtime),
+				     .mtime = jotta_kept_time(mtime),
 				     .created = MTIME_UNKNOWN,
 				     .hash = seen->hash,
 				     .mime = seen->mime };
@@ -500,12 +493,7 @@ static bool dir_was_moved(struct jotta *to, struct op *op, struct jotta *from,
 	bool done;
 
 	done = jotta_find(to, op, dst, &n) == 1 && jotta_lives(&n) &&
-	       n.kind == JFS_FOLDER;
-	if (done) {
-		int found = jotta_find(from, op, src, &n);
-
-		done = found == 0 || (found == 1 && !jotta_lives(&n));
-	}
+	       n.kind == JFS_FOLDER && is_gone(from, op, src);
 	op->err = why;
 	if (done)
 		err_clear(&op->err);
@@ -516,22 +504,14 @@ static int move_whole(struct jotta *to, struct op *op, struct jotta *from,
 		      const char *src, const char *dst)
 {
 	struct http_request rq = { .method = "POST" };
-	const char *username, *query;
-	struct buf url = BUF_INIT;
-	int rc;
+	const char *query, *raw;
 
-	if (jotta_username(from, op, &username) < 0 ||
-	    verb(to, op, "mvDir", dst, &query) < 0)
+	/* a folder's ends in '/' here */
+	raw = arena_printf(&op->arena, "%s/", jotta_raw(from, op, src));
+	if (verb(to, op, "mvDir", dst, &query) < 0 ||
+	    jotta_url(from, op, raw, query, &rq.url) < 0)
 		return -1;
-	buf_adds(&url, from->account->jfs_url);
-	url_encode(&url, username);
-	buf_adds(&url, "/");
-	url_encode_path(&url, jotta_raw(from, op, src));
-	buf_addf(&url, "/?%s", query); /* a folder's ends in '/' here */
-	rq.url = url.data;
-	rc = jotta_ask(from, op, &rq, NULL);
-	buf_free(&url);
-	return rc;
+	return jotta_ask(from, op, &rq, NULL);
 }
 
 static int find_folder(struct jotta *j, struct op *op, const char *path)
@@ -541,11 +521,9 @@ static int find_folder(struct jotta *j, struct op *op, const char *path)
 
 	if (found < 0)
 		return -1;
-	if (found == 0 || !jotta_lives(&n))
+	if (found == 0)
 		return err_set(&op->err, ERR_NO_DIR, "no such directory");
-	if (n.kind == JFS_FILE)
-		return err_set(&op->err, ERR_NOT_DIR, "not a directory");
-	return 0;
+	return jotta_check_dir(op, &n);
 }
 
 int jotta_move_dir(struct backend *be, struct op *op, struct backend *from,

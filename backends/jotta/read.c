@@ -47,29 +47,6 @@ void jotta_entry(struct op *op, const struct jfs_node *n, const char *name,
 	*out = entry_copy(&op->arena, &e);
 }
 
-static bool is_living(const struct jfs_node *n)
-{
-	return !n->deleted && (n->kind != JFS_FILE || n->complete);
-}
-
-static int no_file(struct op *op)
-{
-	return err_set(&op->err, ERR_NOT_FOUND, "no such file");
-}
-
-/* A file that lives; ERR_IS_DIR, ERR_NOT_FOUND. */
-static int look(struct jotta *j, struct op *op, const char *path,
-		struct jfs_node *out)
-{
-	if (jotta_node(j, op, path, out) < 0)
-		return -1;
-	if (!is_living(out))
-		return no_file(op);
-	if (out->kind == JFS_FOLDER)
-		return err_set(&op->err, ERR_IS_DIR, "is a directory");
-	return 0;
-}
-
 /* Whether the error says no more than that there is nothing. */
 static bool is_absence(const struct op *op)
 {
@@ -119,7 +96,7 @@ static int stat_node(struct jotta *j, struct op *op, const char *path,
 	if (find_odd(j, op, path) < 0)
 		return -1;
 	if (strcmp(raw, jotta_raw(j, op, path)) == 0)
-		return no_file(op);
+		return jotta_no_file(op);
 	return jotta_node(j, op, path, out);
 }
 
@@ -131,10 +108,10 @@ int jotta_stat(struct backend *be, struct op *op, const char *path,
 
 	if (stat_node(jotta_of(be), op, path, &n) < 0)
 		return -1;
-	if (!is_living(&n) && *path == '\0')
+	if (!jotta_lives(&n) && *path == '\0')
 		return err_set(&op->err, ERR_NO_DIR, "no such directory");
-	if (!is_living(&n))
-		return no_file(op);
+	if (!jotta_lives(&n))
+		return jotta_no_file(op);
 	if (out)
 		jotta_entry(op, &n, slash ? slash + 1 : path, out);
 	return 0;
@@ -291,7 +268,8 @@ static int get_held(struct jotta *j, struct op *op, const char *path,
 	    op->err.kind == ERR_CONFLICT) {
 		const struct err why = op->err;
 
-		if (look(j, op, path, &n) < 0 || check_tag(op, &n, tag) < 0)
+		if (jotta_file(j, op, path, &n) < 0 ||
+		    check_tag(op, &n, tag) < 0)
 			return -1;
 		op->err = why;
 	}
@@ -310,7 +288,8 @@ static int get_part(struct jotta *j, struct op *op, const char *path,
 	    op->err.kind != ERR_CONFLICT)
 		return -1;
 	why = op->err;
-	if (look(j, op, path, &n) < 0 || check_tag(op, &n, r->opt->tag) < 0)
+	if (jotta_file(j, op, path, &n) < 0 ||
+	    check_tag(op, &n, r->opt->tag) < 0)
 		return -1;
 	if (rc < 0 && why.code == 416 && n.size <= r->opt->off)
 		return 0; /* nothing is there to be read */
@@ -330,7 +309,7 @@ static int get_version(struct jotta *j, struct op *op, const char *path,
 	why = op->err;
 	if (why.kind != ERR_NOT_FOUND)
 		return -1;
-	if (look(j, op, path, &n) == 0)
+	if (jotta_file(j, op, path, &n) == 0)
 		return err_set(&op->err, ERR_NOT_FOUND, "no such version");
 	return -1;
 }
@@ -345,7 +324,7 @@ static int check_whole(struct jotta *j, struct op *op, const char *path,
 	jotta_fill(before, "", tag, &e);
 	if (!e.tag || is_right(r, tag))
 		return 0;
-	if (look(j, op, path, &now) < 0 || check_tag(op, &now, tag) < 0)
+	if (jotta_file(j, op, path, &now) < 0 || check_tag(op, &now, tag) < 0)
 		return -1;
 	return err_set(&op->err, ERR_CORRUPT,
 		       "what came does not match the file's MD5");
@@ -357,7 +336,7 @@ static int get_any(struct jotta *j, struct op *op, const char *path,
 	const struct get_opt *opt = r->opt;
 	struct jfs_node n;
 
-	if (look(j, op, path, &n) < 0 || check_tag(op, &n, opt->tag) < 0)
+	if (jotta_file(j, op, path, &n) < 0 || check_tag(op, &n, opt->tag) < 0)
 		return -1;
 	if (opt->len == 0 || (opt->off > 0 && n.size == opt->off))
 		return 0;
@@ -401,27 +380,12 @@ int jotta_get(struct backend *be, struct op *op, const char *path,
 	return rc;
 }
 
-/* The account as the API describes it. */
-static int ask_customer(struct jotta *j, struct op *op,
-			const struct json_node **out)
-{
-	struct http_request rq = { .method = "GET", .gzip = true };
-	struct http_answer answer;
-
-	rq.url = arena_printf(&op->arena, "%saccount/v1/customer",
-			      j->account->api_url);
-	if (jotta_ask(j, op, &rq, &answer) < 0)
-		return -1;
-	return json_parse(&op->arena, answer.body, answer.body_len, out,
-			  &op->err);
-}
-
 int jotta_quota(struct backend *be, struct op *op, struct quota *out)
 {
 	const struct json_node *customer;
 	int64_t total, used;
 
-	if (ask_customer(jotta_of(be), op, &customer) < 0)
+	if (jotta_customer(jotta_of(be), op, &customer) < 0)
 		return -1;
 	total = json_number(json_get(customer, "quota"), -1);
 	used = json_number(json_get(customer, "usage"), -1);
@@ -450,7 +414,7 @@ int jotta_userinfo(struct backend *be, struct op *op, about_fn *fn, void *arg)
 	const struct json_node *customer;
 	int rc = 0;
 
-	if (ask_customer(jotta_of(be), op, &customer) < 0)
+	if (jotta_customer(jotta_of(be), op, &customer) < 0)
 		return -1;
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(rows); i++) {
 		const char *text =

@@ -1,12 +1,11 @@
 /* `ferry config create NAME jottacloud` and `reconnect`. */
-#include "backends/jotta/jotta.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "backends/jotta/conf.h"
 #include "backends/jotta/sign_in.h"
-#include "net/url.h"
 
 #define BUILT_IN "Jotta"
 
@@ -32,23 +31,6 @@ static int authorize(void *arg, struct op *op, const char *stale,
 	return 0;
 }
 
-/* The root of an interface, with '/' at its end. */
-static int root_url(struct opening *o, struct op *op, const char *key,
-		    const char *fallback, char **out)
-{
-	const char *text = setup_given(o->setup, key);
-	struct url url;
-	size_t n;
-
-	text = text ? text : fallback;
-	if (url_parse(&op->arena, text, &url, &op->err) < 0)
-		return err_wrap(&op->err, "option \"%s\"", key);
-	n = strlen(text);
-	*out = arena_printf(&op->arena, "%s%s", text,
-			    text[n - 1] == '/' ? "" : "/");
-	return 0;
-}
-
 static void opening_begin(struct opening *o)
 {
 	const struct remote_conf *conf = o->setup->conf;
@@ -70,6 +52,9 @@ static void opening_end(struct opening *o)
 	http_free(o->account.plain);
 	pthread_mutex_destroy(&o->account.lock);
 	free(o->account.username);
+	free(o->account.api_url);
+	free(o->account.jfs_url);
+	free(o->account.www_url);
 }
 
 /*
@@ -120,36 +105,28 @@ static bool has_name(const struct names *names, const char *name, size_t *at)
 	return false;
 }
 
-/* <jfs>/USER[/DEVICE[/MOUNTPOINT]], asked or told; the answer's names. */
+/*
+ * A request about the account, its device, or the mountpoint on that; the names
+ * in the answer.
+ */
 static int ask_jfs(struct opening *o, struct op *op, const char *method,
 		   const char *device, const char *mountpoint,
 		   const char *query, struct names *out)
 {
 	struct http_request rq = { .method = method };
 	struct http_answer answer;
-	struct buf url = BUF_INIT;
 	unsigned n = 0;
-	int rc;
+	const char *raw = arena_printf(
+		&op->arena, "%s%s%s", device ? device : "",
+		mountpoint ? "/" : "", mountpoint ? mountpoint : "");
 
-	buf_adds(&url, o->account.jfs_url);
-	url_encode(&url, o->username);
-	if (device) {
-		buf_adds(&url, "/");
-		url_encode(&url, device);
-	}
-	if (mountpoint) {
-		buf_adds(&url, "/");
-		url_encode(&url, mountpoint);
-	}
-	buf_adds(&url, query);
-	rq.url = url.data;
-	while ((rc = jotta_ask(&o->jotta, op, &rq, &answer)) < 0)
+	if (jotta_url(&o->jotta, op, raw, query, &rq.url) < 0)
+		return -1;
+	while (jotta_ask(&o->jotta, op, &rq, &answer) < 0)
 		if (!again(op, n++))
-			break;
-	buf_free(&url);
-	if (rc < 0 || !out)
-		return rc;
-	return jfs_parse(op, answer.body, answer.body_len, keep_name, out);
+			return -1;
+	return out ? jfs_parse(op, answer.body, answer.body_len, keep_name, out)
+		   : 0;
 }
 
 /* What a name for a device or mountpoint may be. */
@@ -228,7 +205,7 @@ static int choose_device(struct opening *o, struct op *op, const char **out)
 		*out = BUILT_IN;
 		return 0;
 	}
-	if (ask_jfs(o, op, "GET", NULL, NULL, "", names) < 0)
+	if (ask_jfs(o, op, "GET", NULL, NULL, NULL, names) < 0)
 		return err_wrap(&op->err, "listing the devices");
 	*out = given ? given : "";
 	if (!given &&
@@ -242,7 +219,7 @@ static int choose_device(struct opening *o, struct op *op, const char **out)
 		return -1;
 	if (spelled(names, out) || strcasecmp(*out, BUILT_IN) == 0)
 		return 0;
-	if (ask_jfs(o, op, "POST", *out, NULL, "?type=WORKSTATION", NULL) < 0)
+	if (ask_jfs(o, op, "POST", *out, NULL, "type=WORKSTATION", NULL) < 0)
 		return err_wrap(&op->err, "making the device \"%s\"", *out);
 	return 0;
 }
@@ -294,7 +271,7 @@ static int choose_mountpoint(struct opening *o, struct op *op,
 		*out = "Archive";
 		return 0;
 	}
-	if (ask_jfs(o, op, "GET", device, NULL, "", names) < 0)
+	if (ask_jfs(o, op, "GET", device, NULL, NULL, names) < 0)
 		return err_wrap(&op->err, "listing the mountpoints of \"%s\"",
 				device);
 	if (built_in && !(given && is_view(given)))
@@ -310,7 +287,7 @@ static int choose_mountpoint(struct opening *o, struct op *op,
 		return unknown_mountpoint(op, names, *out);
 	if (check_name(op, "mountpoint", *out) < 0)
 		return -1;
-	if (ask_jfs(o, op, "POST", device, *out, "", NULL) < 0)
+	if (ask_jfs(o, op, "POST", device, *out, NULL, NULL) < 0)
 		return err_wrap(&op->err, "making the mountpoint \"%s\"", *out);
 	return 0;
 }
@@ -353,6 +330,8 @@ static int store(struct opening *o, struct op *op, const struct sign_in *in,
 					      { "username", o->username },
 					      { "device", device },
 					      { "mountpoint", mountpoint },
+					      { "user", NULL },
+					      { "pass", NULL },
 					      { "login_token", NULL },
 					      { NULL, NULL } };
 
@@ -362,17 +341,34 @@ static int store(struct opening *o, struct op *op, const struct sign_in *in,
 	return rc;
 }
 
+/*
+ * All that can be known to be wrong before a login is spent on it.  An old
+ * login is what a reconnect takes out.
+ */
+static int check_before(struct opening *o, struct op *op,
+			struct jotta_roots *roots)
+{
+	const struct setup *s = o->setup;
+	const char *device = setup_given(s, "device");
+
+	if (!s->reconnect && jotta_check_login(s->conf, op) < 0)
+		return -1;
+	if (!s->reconnect && device && check_name(op, "device", device) < 0)
+		return -1;
+	return jotta_check_options(s->conf, op, roots);
+}
+
 static int set_up(struct opening *o, struct op *op)
 {
 	const char *device = setup_given(o->setup, "device");
 	const char *mountpoint = setup_given(o->setup, "mountpoint");
 	struct sign_in in = { 0 };
+	struct jotta_roots roots;
 
-	if (root_url(o, op, "api_url", "https://api.jottacloud.com/",
-		     &o->account.api_url) < 0 ||
-	    root_url(o, op, "jfs_url", "https://jfs.jottacloud.com/jfs/",
-		     &o->account.jfs_url) < 0 ||
-	    sign_in(o->setup, op, o->account.plain, &in) < 0)
+	if (check_before(o, op, &roots) < 0)
+		return -1;
+	jotta_set_roots(&o->account, &roots);
+	if (sign_in(o->setup, op, o->account.plain, roots.www_url, &in) < 0)
 		return -1;
 	o->authorization =
 		arena_printf(&op->arena, "Bearer %s", in.token->access);

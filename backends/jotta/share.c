@@ -200,8 +200,8 @@ static int get_revisions(struct jotta *j, struct op *op, const char *path,
 		return -1;
 	if (r->file.kind != JFS_FILE)
 		return err_set(&op->err, ERR_IS_DIR, "it is a folder");
-	if (r->file.deleted || !r->file.complete)
-		return err_set(&op->err, ERR_NOT_FOUND, "no such file");
+	if (!jotta_lives(&r->file))
+		return jotta_no_file(op);
 	if (r->n)
 		qsort(r->at, r->n, sizeof(*r->at), newest_first);
 	return 0;

@@ -93,14 +93,9 @@ static int get_well_known(struct op *op, struct http *http, const char *url,
 }
 
 /* The page where a personal login token is made. */
-static const char *token_page(const struct setup *s, struct op *op)
+static const char *token_page(struct op *op, const char *www_url)
 {
-	const char *www = conf_str(s->conf, "www_url");
-
-	if (!www || *www == '\0')
-		www = "https://www.jottacloud.com/";
-	return arena_printf(&op->arena, "%s%sweb/secure", www,
-			    www[strlen(www) - 1] == '/' ? "" : "/");
+	return arena_printf(&op->arena, "%sweb/secure", www_url);
 }
 
 /* A token that cannot be renewed is no login. */
@@ -112,7 +107,7 @@ static int check_token(struct op *op, const struct oauth_token *t)
 		       "the service has given no token that can be renewed");
 }
 
-static int exchange_token(struct setup *s, struct op *op, struct http *http,
+static int exchange_token(struct op *op, struct http *http, const char *www_url,
 			  const struct login_token *login, struct sign_in *out)
 {
 	const struct http_header form[] = {
@@ -135,14 +130,14 @@ static int exchange_token(struct setup *s, struct op *op, struct http *http,
 				"the login token was not accepted (each is "
 				"good once, and not for long; make a new one "
 				"at %s)",
-				token_page(s, op));
+				token_page(op, www_url));
 	}
 	*out = (struct sign_in){ token, at.token_url, TOKEN_CLIENT };
 	return check_token(op, token);
 }
 
 static int sign_in_by_token(struct setup *s, struct op *op, struct http *http,
-			    struct sign_in *out)
+			    const char *www_url, struct sign_in *out)
 {
 	const char *text = setup_given(s, "login_token");
 	struct login_token login;
@@ -152,12 +147,12 @@ static int sign_in_by_token(struct setup *s, struct op *op, struct http *http,
 				    arena_printf(&op->arena,
 						 "Personal login token, which "
 						 "is made at %s",
-						 token_page(s, op)),
+						 token_page(op, www_url)),
 				    true, &text) < 0)
 		return -1;
 	if (login_token_parse(&op->arena, text, &login, &op->err) < 0)
 		return -1;
-	rc = exchange_token(s, op, http, &login, out);
+	rc = exchange_token(op, http, www_url, &login, out);
 	explicit_bzero(login.secret, strlen(login.secret));
 	return rc;
 }
@@ -332,7 +327,7 @@ static int check_one_way(const struct setup *s, struct op *op)
 }
 
 int sign_in(struct setup *s, struct op *op, struct http *http,
-	    struct sign_in *out)
+	    const char *www_url, struct sign_in *out)
 {
 	const char *service = setup_given(s, "service");
 	const char *well_known = setup_given(s, "well_known_url");
@@ -343,7 +338,7 @@ int sign_in(struct setup *s, struct op *op, struct http *http,
 	if (check_one_way(s, op) < 0)
 		return -1;
 	if (setup_given(s, "login_token"))
-		return sign_in_by_token(s, op, http, out);
+		return sign_in_by_token(s, op, http, www_url, out);
 	if (well_known)
 		to = (struct browser){ .well_known = well_known,
 				       .client =
@@ -357,5 +352,5 @@ int sign_in(struct setup *s, struct op *op, struct http *http,
 	if (rc < 0)
 		return -1;
 	return to.well_known ? sign_in_by_browser(s, op, http, &to, out)
-			     : sign_in_by_token(s, op, http, out);
+			     : sign_in_by_token(s, op, http, www_url, out);
 }

@@ -13,8 +13,11 @@ struct sign_in {
 /* The value that was given, or is stored; NULL if it is neither or empty. */
 const char *setup_given(const struct setup *s, const char *key);
 
-/* By a personal login token, or with a browser. */
+/*
+ * By a personal login token, or with a browser.  `www_url`, with its '/', is
+ * where the page for such tokens is.
+ */
 int sign_in(struct setup *s, struct op *op, struct http *http,
-	    struct sign_in *out) MUST_CHECK;
+	    const char *www_url, struct sign_in *out) MUST_CHECK;
 
 #endif

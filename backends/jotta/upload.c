@@ -21,16 +21,6 @@
  */
 enum { BAD_CONTENT = 421, BAD_RANGE = 416, NO_UPLOAD = 404, GONE = 410 };
 
-/* A time as the service keeps it: whole seconds, the one before a fraction. */
-static int64_t kept_time(int64_t ns)
-{
-	int64_t rest = ns % NS_PER_SEC;
-
-	if (rest < 0)
-		rest += NS_PER_SEC;
-	return ns < INT64_MIN + NS_PER_SEC ? ns : ns - rest;
-}
-
 static void add_md5(struct buf *b, const struct digests *d)
 {
 	digest_hex(b, d, HASH_MD5);
@@ -40,8 +30,8 @@ static void add_md5(struct buf *b, const struct digests *d)
 static bool holds(const struct jfs_node *n, int64_t size,
 		  const struct digests *hash)
 {
-	return n->kind == JFS_FILE && !n->deleted && n->complete &&
-	       n->size == size && digests_compare(&n->hash, hash) == 1;
+	return n->kind == JFS_FILE && jotta_lives(n) && n->size == size &&
+	       digests_compare(&n->hash, hash) == 1;
 }
 
 /* The file in an answer; its texts are not needed. */
@@ -105,7 +95,7 @@ int jotta_by_hash(struct jotta *j, struct op *op, const char *path,
 		goto out;
 	rc = 0;
 	if (!holds(&now, n->size, &n->hash) ||
-	    (now.mtime != MTIME_UNKNOWN && now.mtime != kept_time(mtime)))
+	    (now.mtime != MTIME_UNKNOWN && now.mtime != jotta_kept_time(mtime)))
 		rc = err_set(&op->err, ERR_CORRUPT,
 			     "the service says that it is done, but the file "
 			     "has other content or another time");
@@ -117,26 +107,13 @@ out:
 	return rc;
 }
 
-/* The living file at `path`. */
-static int living_file(struct jotta *j, struct op *op, const char *path,
-		       struct jfs_node *out)
-{
-	if (jotta_node(j, op, path, out) < 0)
-		return -1;
-	if (out->deleted || (out->kind == JFS_FILE && !out->complete))
-		return err_set(&op->err, ERR_NOT_FOUND, "no such file");
-	if (out->kind != JFS_FILE)
-		return err_set(&op->err, ERR_IS_DIR, "it is a folder");
-	return 0;
-}
-
 int jotta_touch(struct backend *be, struct op *op, const char *path,
 		int64_t mtime)
 {
 	struct jotta *j = jotta_of(be);
 	struct jfs_node n;
 
-	if (living_file(j, op, path, &n) < 0)
+	if (jotta_file(j, op, path, &n) < 0)
 		return -1;
 	n.mtime = mtime;
 	if (jotta_by_hash(j, op, path, &n) == 0)
@@ -500,23 +477,6 @@ static int upload(struct upload *u, struct op *op)
 	}
 }
 
-/* Whether a node is what the caller saw, as far as both can tell. */
-static bool is_same(struct op *op, const struct jfs_node *n,
-		    const struct entry *seen)
-{
-	struct entry now;
-
-	jotta_entry(op, n, "", &now);
-	if (seen->kind != now.kind ||
-	    (seen->size != SIZE_UNKNOWN && seen->size != now.size) ||
-	    digests_compare(&seen->hash, &now.hash) == 0)
-		return false;
-	if (seen->tag && now.tag)
-		return strcmp(seen->tag, now.tag) == 0;
-	return seen->mtime == MTIME_UNKNOWN || now.mtime == MTIME_UNKNOWN ||
-	       kept_time(seen->mtime) == now.mtime;
-}
-
 /*
  * Whether the file may go where it is to, and what is there kept.  1 if it is
  * there already: an earlier try had arrived, and only its answer was lost.
@@ -533,14 +493,14 @@ static int prepare(struct upload *u, struct op *op, const struct put_opt *opt)
 	 */
 	if (opt->mode == PUT_CREATE && opt->listed)
 		return 0;
-	if (living_file(u->j, op, u->path, &n) < 0) {
+	if (jotta_file(u->j, op, u->path, &n) < 0) {
 		if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
 			return -1;
 		err_clear(&op->err);
 		return 0;
 	}
 	changed = opt->mode == PUT_OVER && opt->over &&
-		  !is_same(op, &n, opt->over);
+		  !jotta_is_same(op, &n, opt->over);
 	arrived = holds(&n, u->size, u->hash) && n.mtime == u->mtime;
 	if (arrived && (changed || opt->keep_old))
 		return 1;
@@ -570,7 +530,8 @@ int jotta_put(struct backend *be, struct op *op, const char *path,
 		BUG("%s: put of \"%s\" without size or MD5", be->name, path);
 	if (*path == '\0' && *u.j->root == '\0')
 		return err_set(&op->err, ERR_IS_DIR, "it is a folder");
-	u.mtime = kept_time(mtime == MTIME_UNKNOWN ? clock_wall() : mtime);
+	u.mtime =
+		jotta_kept_time(mtime == MTIME_UNKNOWN ? clock_wall() : mtime);
 	rc = prepare(&u, op, opt);
 	if (rc < 0 || (rc == 0 && upload(&u, op) < 0))
 		return -1;

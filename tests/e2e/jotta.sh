@@ -85,6 +85,13 @@ signing_in() {
 		device=LAPTOP mountpoint=Home "${places[@]}"
 	lists "under its own name" ferry lsf backup2:
 	token=$(login_token)
+	for page in www_url=ftp://x/ trashed_only=true encoding=Slash \
+		device=a:b mountpoint=a/b user=me configVersion=0; do
+		ferry config create two jottacloud login_token="$token" \
+			"${places[@]}" "$page"
+		check "$page is no option to sign in with" \
+			[ $? = 2 -o $? = 1 ]
+	done
 	exits 2 "there is one way to sign in" config create two jottacloud \
 		login_token="$token" service=telia_no "${places[@]}"
 	says "which is said" "only one of login_token and service"
@@ -106,6 +113,11 @@ signing_in() {
 	says "whose account it is can be asked" user@example.com
 	exits 0 "the test's own remote is signed in again" \
 		config reconnect jotta login_token="$(login_token)"
+	sed -i "s/^\[jotta\]/&\nuser = me\npass = x/" "$FERRY_CONFIG"
+	exits 2 "an old login is none" lsf jotta:
+	exits 0 "it is taken out by signing in" \
+		config reconnect jotta login_token="$(login_token)"
+	exits 0 "and the remote can be used again" lsf jotta:
 	page=$(cat "$FERRY_CONFIG")
 	case $page in
 	*"mountpoint = Archive"*) ok "and keeps its mountpoint" ;;

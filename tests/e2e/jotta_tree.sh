@@ -162,6 +162,42 @@ moved_all_the_same() {
 	clear_faults
 }
 
+# changed_while KIND FROM TO CHANGE: a move, and a change of the account while
+# the service is about to answer that request.
+changed_while() {
+	local before i pid
+	before=$(counter "$1")
+	"$FERRY" moveto "$2" "$3" >"$OUT" 2>"$ERR" </dev/null &
+	pid=$!
+	for ((i = 0; i < 100; i++)); do
+		[ "$(counter "$1")" = "$before" ] || break
+		sleep 0.1
+	done
+	eval "$4"
+	wait "$pid"
+}
+
+moved_while_it_changes() {
+	put w/src old && put w/dst x ', "deleted": true'
+	fault '"kind": "cphash", "latency": 2000'
+	changed_while cphash jotta:w/src jotta:w/dst "put w/src newer"
+	is "a file that changes while it is moved is an error" $? 3
+	says "which is said" "changed while it was moved"
+	lists "what it is now stays" newer cat jotta:w/src
+	lists "what it was is moved" old cat jotta:w/dst
+	clear_faults
+	put w/a 1
+	fault '"kind": "mv", "error_after": 500'
+	fault '"kind": "info", "path": "w/b$", "latency": 2000, "skip": 2'
+	reset
+	changed_while mv jotta:w/a jotta:w/b \
+		"sleep 1; put w/a 1 ', \"deleted\": true'"
+	is "a source that is in the trash was moved, too" $? 0
+	is "and is not moved again" "$(counter mv)" 1
+	lists "it is where it shall be" 1 cat jotta:w/b
+	clear_faults
+}
+
 # Names that the service takes for one: whatever it answers, the file stays.
 one_file() {
 	put one/a 1
@@ -316,6 +352,7 @@ listings
 odd_names
 trashed_targets
 moved_all_the_same
+moved_while_it_changes
 one_file
 kept_old
 downloads
