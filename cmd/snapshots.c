@@ -150,7 +150,7 @@ static int print_groups(struct cmd_ctx *cx, const struct snapshots *v,
 			unsigned by)
 {
 	const struct snapshots_opts *o = cx->opts;
-	struct snapshot_groups groups = { 0 };
+	struct snapshot_group_list groups = { 0 };
 	struct buf b = BUF_INIT, name = BUF_INIT;
 	bool json = cx->globals->json;
 	int rc;
@@ -183,7 +183,7 @@ static int print_groups(struct cmd_ctx *cx, const struct snapshots *v,
 /* Of each host and paths only the last ones; `v` stays sorted by time. */
 static void keep_latest(struct cmd_ctx *cx, struct snapshots *v, int64_t last)
 {
-	struct snapshot_groups groups = { 0 };
+	struct snapshot_group_list groups = { 0 };
 	size_t n = 0;
 
 	snapshots_group(&cx->op.arena, v, GROUP_HOST | GROUP_PATHS, &groups);

@@ -39,9 +39,9 @@ struct snapshot_group {
 	struct strings paths, tags;
 	struct snapshots snapshots; /* sorted by time */
 };
-VEC(snapshot_groups, struct snapshot_group);
+VEC(snapshot_group_list, struct snapshot_group);
 void snapshots_group(struct arena *a, const struct snapshots *all, unsigned by,
-		     struct snapshot_groups *out);
-void snapshot_groups_free(struct snapshot_groups *g);
+		     struct snapshot_group_list *out);
+void snapshot_groups_free(struct snapshot_group_list *g);
 
 #endif
