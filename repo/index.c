@@ -17,8 +17,8 @@ enum {
 	SHARDS = 256,         /* the hash's top 8 bits */
 	SLOTS_MAX = 4096 / 5, /* of a shard at first: a page */
 	SLOTS_MIN = SLOTS_MAX / 4 * 3,
-	CHUNK = 1 << 16,  /* items */
-	CHUNKS = 1 << 15, /* 2^31 items */
+	CHUNK = 1 << 18,  /* items */
+	CHUNKS = 1 << 13, /* 2^31 items */
 	AHEAD = 8,        /* blobs whose slots are fetched meanwhile */
 	TREE = 1,
 	NONE = -1
@@ -101,6 +101,7 @@ static void *chunks_room(struct chunks *c)
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (p == MAP_FAILED)
 			BUG("out of memory for an index of %u items", n);
+		madvise(p, c->size * CHUNK, MADV_HUGEPAGE);
 		c->chunk[n / CHUNK] = p;
 	}
 	return chunks_at(c, n);

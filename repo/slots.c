@@ -90,6 +90,38 @@ static void to_end(const struct slots *s, struct probe *p)
 		step(s, p);
 }
 
+/*
+ * Hashes are asked for several at a time, so that the waits for the memory
+ * that they are made of go side by side.
+ */
+static void move_all(struct slots *to, const struct slots *from,
+		     slots_hash_fn *hash, const void *arg)
+{
+	enum { BATCH = 32 };
+	uint32_t numbers[BATCH], i = 0;
+	uint64_t hashes[BATCH];
+
+	while (i < from->cap) {
+		size_t n = 0;
+
+		for (; i < from->cap && n < BATCH; i++) {
+			uint32_t v = get(from->at + (size_t)i * SLOT);
+
+			if (v)
+				numbers[n++] = v - 1;
+		}
+		for (size_t j = 0; j < n; j++)
+			hashes[j] = hash(arg, numbers[j]);
+		for (size_t j = 0; j < n; j++) {
+			struct probe p = slots_probe(to, hashes[j]);
+
+			to_end(to, &p);
+			set(to->at + (size_t)p.at * SLOT, p.mark, numbers[j]);
+		}
+	}
+	to->n = from->n;
+}
+
 static void grow(struct slots *s, slots_hash_fn *hash, const void *arg)
 {
 	struct slots old = *s;
@@ -97,17 +129,7 @@ static void grow(struct slots *s, slots_hash_fn *hash, const void *arg)
 	if (old.cap > UINT32_MAX / 4 * 3)
 		BUG("%u slots are all there can be", old.cap);
 	slots_init(s, old.cap + old.cap / 3);
-	s->n = old.n;
-	for (uint32_t i = 0; i < old.cap; i++) {
-		uint32_t v = get(old.at + (size_t)i * SLOT);
-		struct probe p;
-
-		if (!v)
-			continue;
-		p = slots_probe(s, hash(arg, v - 1));
-		to_end(s, &p);
-		set(s->at + (size_t)p.at * SLOT, p.mark, v - 1);
-	}
+	move_all(s, &old, hash, arg);
 	slots_free(&old);
 }
 
