@@ -231,7 +231,14 @@ static bool shall_read(struct lister *l)
 	return read;
 }
 
-/* 1: the tree is there; 0: list the folder by itself; -1: called off. */
+/* What no listing folder by folder would fare better with. */
+static bool is_final(const struct err *e)
+{
+	return e->kind == ERR_CANCELED || e->kind == ERR_NO_DIR ||
+	       e->kind == ERR_NOT_DIR;
+}
+
+/* 1: the tree is there; 0: list the folder by itself; -1: there is none. */
 static int have_tree(struct lister *l, struct op *op)
 {
 	bool ready;
@@ -252,7 +259,7 @@ static int have_tree(struct lister *l, struct op *op)
 	pthread_mutex_unlock(&l->lock);
 	if (ready)
 		return 1;
-	if (op->err.kind == ERR_CANCELED)
+	if (is_final(&op->err))
 		return -1;
 	log_info(l->be->name, "listed folder by folder instead: %s",
 		 op->err.msg);
@@ -343,6 +350,16 @@ static int give_folder(struct lister *l, struct op *op, const struct folder *f,
 	}
 	buf_free(&window);
 	return rc;
+}
+
+int lister_look(struct lister *l, struct op *op)
+{
+	bool whole;
+
+	pthread_mutex_lock(&l->lock);
+	whole = l->mode == LISTER_WHOLE;
+	pthread_mutex_unlock(&l->lock);
+	return whole ? have_tree(l, op) : 0;
 }
 
 int lister_list(struct lister *l, struct op *op, const char *dir,

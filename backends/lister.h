@@ -28,6 +28,13 @@ void lister_free(struct lister *l);
  */
 unsigned lister_calls(const struct lister *l);
 
+/*
+ * Where all will be listed at once anyway, do it now, instead of a look at the
+ * root: 1, it is there; -1 with ERR_NO_DIR or ERR_NOT_DIR, as be_list() has
+ * them, or called off; 0, not known: ask be_stat().
+ */
+int lister_look(struct lister *l, struct op *op) MUST_CHECK;
+
 /* As be_list(). */
 int lister_list(struct lister *l, struct op *op, const char *dir,
 		struct listing *out) MUST_CHECK;

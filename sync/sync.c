@@ -30,9 +30,11 @@ static int look_at_src(struct sync_run *r, struct op *op)
 /* The destination's root is made if need be. */
 static int look_at_dst(struct sync_run *r, struct op *op)
 {
-	struct entry e;
-	int rc = be_stat(r->dst, op, "", &e);
+	struct entry e = { .kind = ENTRY_DIR };
+	int rc = lister_look(r->dst_lister, op);
 
+	if (rc == 0 || (rc < 0 && op->err.kind == ERR_NOT_DIR))
+		rc = be_stat(r->dst, op, "", &e);
 	if (rc < 0 && op->err.kind != ERR_NOT_FOUND &&
 	    op->err.kind != ERR_NO_DIR)
 		return -1;

@@ -123,6 +123,43 @@ trashed_targets() {
 	is "with their times" "$(grep -c '2017-07-14' "$OUT")" 4
 }
 
+# What a sync asks of a folder that is there, is not, or is none.
+synced() {
+	mkdir -p "$SHM/s/d"
+	echo 1 >"$SHM/s/d/f"
+	exits 0 "a folder is synced to where nothing is" sync "$SHM/s" jotta:s
+	lists "and is there" "d/ d/f" lsf -R jotta:s
+	reset
+	exits 0 "and once more" sync "$SHM/s" jotta:s
+	says "without a change" "1 unchanged"
+	is "by one request" "$(counter liststream) $(counter info)" "1 0"
+	ferry purge jotta:s
+	exits 0 "to where it is in the trash" sync "$SHM/s" jotta:s
+	lists "it comes back" "d/ d/f" lsf -R jotta:s
+	reset
+	exits 0 "a dry run to where nothing is" sync -n "$SHM/s" jotta:no/no
+	is "makes nothing" "$(counter mkdir)" 0
+	reset
+	exits 1 "a file is no folder to sync to" sync "$SHM/s" jotta:s/d/f
+	says "which is said" "not a folder"
+	is "at once" "$(counter mkdir) $(counter allocate)" "0 0"
+	lists "and it stays" 1 cat jotta:s/d/f
+	control '{"op": "mkdir", "path": "/Jotta/Archive/s0"}' >/dev/null
+	exits 0 "an empty folder" sync "$SHM/s" jotta:s0
+	lists "is filled" "d/ d/f" lsf -R jotta:s0
+	fault '"kind": "liststream", "status": 404, "count": -1'
+	exits 0 "one that the service does not list at once" \
+		sync "$SHM/s" jotta:s
+	says "is listed by itself" "1 unchanged"
+	clear_faults
+	fault '"kind": "liststream", "status": 403, "count": -1'
+	exits 0 "as where it does not want to" sync "$SHM/s" jotta:s
+	says "at all" "1 unchanged"
+	clear_faults
+	exits 1 "nothing is below a file" sync "$SHM/s" jotta:s/d/f/g
+	says "which is said" "d/f/g"
+}
+
 # whole NAME FROM TO: the folders in one are moved to the other.
 whole() { exits 0 "$1" move --delete-empty-src-dirs "jotta:$2" "jotta:$3"; }
 
@@ -351,6 +388,7 @@ deleted_meanwhile() {
 listings
 odd_names
 trashed_targets
+synced
 moved_all_the_same
 moved_while_it_changes
 one_file

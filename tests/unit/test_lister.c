@@ -13,6 +13,7 @@ struct fake {
 	int dirs, files;
 	int trees, lists; /* how often it was asked */
 	bool broken;      /* it cannot list all at once after all */
+	bool gone;        /* there is no such folder */
 };
 
 static struct fake *fake_of(struct backend *be)
@@ -56,6 +57,8 @@ static int fake_list_tree(struct backend *be, struct op *op, const char *dir,
 
 	(void)dir;
 	f->trees++;
+	if (f->gone)
+		return err_set(&op->err, ERR_NO_DIR, "no such directory");
 	if (f->broken)
 		return err_set(&op->err, ERR_DENIED, "not today");
 	/* In an order that helps nobody. */
@@ -194,6 +197,36 @@ static void what_cannot_list_all_lists_each(void)
 	places_end(&p);
 }
 
+static int look_at(struct fake *f, enum lister_mode mode, int then)
+{
+	struct lister *l = lister_new(&f->base, mode);
+	int rc = lister_look(l, &p.op);
+
+	CHECK(rc < 0 || count(l, "") == then);
+	lister_free(l);
+	return rc;
+}
+
+static void the_listing_is_the_look_at_the_root(void)
+{
+	struct fake *f = fake_new(5, 2);
+
+	places_begin(&p);
+	CHECK(look_at(f, LISTER_WHOLE, 6) == 1);
+	CHECK(f->trees == 1 && f->lists == 0);
+	CHECK(look_at(f, LISTER_LATER, 6) == 0);
+	CHECK(f->trees == 1 && f->lists == 1);
+	f->broken = true;
+	CHECK(look_at(f, LISTER_WHOLE, 6) == 0);
+	CHECK(f->trees == 2 && f->lists == 2);
+	f->gone = true;
+	CHECK(look_at(f, LISTER_WHOLE, 0) == -1);
+	CHECK(p.op.err.kind == ERR_NO_DIR);
+	CHECK(f->trees == 3 && f->lists == 2);
+	be_close(&f->base);
+	places_end(&p);
+}
+
 static void another_case_is_the_same_folder(void)
 {
 	struct fake *f = fake_new(5, 2);
@@ -213,6 +246,7 @@ int main(void)
 {
 	RUN(every_folder_comes_out_of_one_request);
 	RUN(a_few_folders_are_listed_by_themselves);
+	RUN(the_listing_is_the_look_at_the_root);
 	RUN(what_cannot_list_all_lists_each);
 	RUN(another_case_is_the_same_folder);
 	return 0;
