@@ -114,6 +114,7 @@ struct http_request {
 
 	bool no_auth; /* to a place that must not see the credentials */
 	bool gzip;    /* the answer may come compressed; not with ranges */
+	bool unasked; /* all is sent at once, however much: no 100 awaited */
 };
 
 /*

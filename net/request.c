@@ -199,7 +199,8 @@ static int set_headers(struct exchange *x)
 	if (x->authorization &&
 	    add_header(x, &end, "Authorization", x->authorization) < 0)
 		return -1;
-	if (sends_length(x->rq) && content_size(x->rq) <= EXPECT_MIN)
+	if (sends_length(x->rq) &&
+	    (x->rq->unasked || content_size(x->rq) <= EXPECT_MIN))
 		leave_out(x, &end, "Expect:");
 	if (sends_length(x->rq) && !has_type)
 		leave_out(x, &end, "Content-Type:");

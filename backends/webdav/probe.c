@@ -26,9 +26,10 @@ static const struct {
 	{ offsetof(struct webdav_facts, if_header) },
 	{ offsetof(struct webdav_facts, time_moves) },
 	{ offsetof(struct webdav_facts, clock) },
+	{ offsetof(struct webdav_facts, pieces) },
 };
 
-/* "1 <seconds> 1101011 3": form, when, flags, time. */
+/* "1 <seconds> 11010110 3": form, when, flags, time. */
 void facts_text(struct buf *b, const struct webdav_facts *f, int64_t now)
 {
 	buf_addf(b, "1 %" PRId64 " ", webdav_seconds(now));
@@ -334,6 +335,69 @@ static int probe_move(struct probe *p, struct op *op)
 	return 0;
 }
 
+static int put_behind(struct probe *p, struct op *op)
+{
+	static const struct http_header behind[] = {
+		{ "Content-Range", "bytes 4-7/12" },
+		{ NULL, NULL },
+	};
+	struct http_request rq = {
+		.method = "PUT",
+		.headers = behind,
+		.body = "efgh",
+		.body_len = 4,
+	};
+	struct http_answer a;
+	bool ok;
+
+	if (answered(op, webdav_ask(p->w, op, p->b, false, &rq, &a), &ok) < 0)
+		return -1;
+	return ok && a.status == 204 ? 1 : 0;
+}
+
+struct content {
+	struct sink base;
+	struct buf text;
+};
+
+static int keep_content(struct sink *sink, struct op *op, const void *bytes,
+			size_t n)
+{
+	struct content *c = container_of(sink, struct content, base);
+
+	if (n > 8 - c->text.len)
+		return err_set(&op->err, ERR_CORRUPT, "more than 8 bytes");
+	buf_add(&c->text, bytes, n);
+	return 0;
+}
+
+/*
+ * Many ignore Content-Range, and make the piece the file; others make it as
+ * large as it is to become.
+ */
+static int probe_pieces(struct probe *p, struct op *op)
+{
+	struct content c = { { keep_content }, BUF_INIT };
+	struct http_request rq = { .method = "GET", .sink = &c.base };
+	struct http_answer a;
+	bool ok;
+	int rc;
+
+	if (put(p, op, p->b, "abcd", NULL, NULL, &a) < 0)
+		return -1;
+	rc = put_behind(p, op);
+	if (rc <= 0)
+		return rc;
+	rc = webdav_look(p->w, op, p->b, &p->now);
+	if (rc == 0 && p->now.size == 8) {
+		rc = answered(op, webdav_ask(p->w, op, p->b, false, &rq, &a),
+			      &ok);
+		p->facts.pieces = ok && strcmp(c.text.data, "abcdefgh") == 0;
+	}
+	buf_free(&c.text);
+	return rc;
+}
+
 /* All of it; what it has made is removed, however it ends. */
 static int run(struct webdav *w, struct op *op, struct webdav_facts *out)
 {
@@ -350,6 +414,8 @@ static int run(struct webdav *w, struct op *op, struct webdav_facts *out)
 		rc = probe_time(&p, op);
 	if (rc == 0)
 		rc = probe_move(&p, op);
+	if (rc == 0)
+		rc = probe_pieces(&p, op);
 	if (rc < 0 || !p.facts.move_over)
 		webdav_discard(w, op, p.a);
 	webdav_discard(w, op, p.b);
@@ -389,6 +455,15 @@ static void remember(struct webdav_service *s, struct op *op,
 	if (memory)
 		hash_memory_note_put(memory, note_key(s, op), b.data);
 	buf_free(&b);
+}
+
+void webdav_forget_facts(struct webdav *w, struct op *op)
+{
+	struct webdav_service *s = w->service;
+	struct hash_memory *memory = remotes_memory(s->remotes, op);
+
+	if (memory)
+		hash_memory_note_put(memory, note_key(s, op), NULL);
 }
 
 /* With the lock held: wait till nobody probes; whether the facts are there. */

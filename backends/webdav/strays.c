@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "backends/webdav/journal.h"
 #include "backends/webdav/write.h"
 
 #define PREFIX ".ferry-tmp."
@@ -15,6 +16,9 @@
 enum { DIGITS = 16, TIME_DIGITS = 8, STRAYS_MAX = 4 * 1024 * 1024 };
 
 #define STRAY_SEC (24 * 60 * 60)
+
+/* What the journal of an upload names is waited for. */
+#define WAIT_SEC (7 * STRAY_SEC)
 
 const char *webdav_aside(struct op *op, const char *path)
 {
@@ -99,19 +103,38 @@ static int remove_stray(struct webdav *w, struct op *op, const char *path,
 	return 0;
 }
 
+/* Whether a later run can go on with it: `names` are those in journals. */
+static bool is_awaited(const char *path, const struct buf *names, int64_t now)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+
+	if (webdav_seconds(now) - made_at(name) > WAIT_SEC)
+		return false;
+	for (size_t at = 0; at < names->len;
+	     at += strlen(names->data + at) + 1)
+		if (strcmp(names->data + at, name) == 0)
+			return true;
+	return false;
+}
+
 int webdav_strays(struct backend *be, struct op *op, unsigned *removed)
 {
 	struct webdav *w = webdav_of(be);
-	struct buf strays;
+	struct buf strays, names = BUF_INIT;
 	int rc = 0;
 
 	pthread_mutex_lock(&w->lock);
 	strays = w->strays;
 	w->strays = (struct buf)BUF_INIT;
 	pthread_mutex_unlock(&w->lock);
+	if (strays.len)
+		webdav_journal_names(w, op, &names);
 	for (size_t at = 0; rc == 0 && at < strays.len;
 	     at += strlen(strays.data + at) + 1)
-		rc = remove_stray(w, op, strays.data + at, removed);
+		if (!is_awaited(strays.data + at, &names, clock_wall()))
+			rc = remove_stray(w, op, strays.data + at, removed);
 	buf_free(&strays);
+	buf_free(&names);
 	return rc;
 }

@@ -150,6 +150,12 @@ static const struct driver_option options[] = {
 		  "the server takes them, else in a property) or memory (of "
 		  "this machine: one request a file less on servers such as "
 		  "Apache)" },
+	{ .name = "piece_size",
+	  .type = OPTION_SIZE,
+	  .fallback = "64Mi",
+	  .help = "larger files are sent in pieces of this size and more "
+		  "where the server takes them, so that an upload which breaks "
+		  "off goes on where it stopped; off: in one" },
 	{ .name = "ca_cert",
 	  .help = "PEM file of certificate authorities to trust besides the "
 		  "system's" },
@@ -345,7 +351,7 @@ static void add_digest(struct buf *b, const struct remote_conf *conf)
 	static const char *const keys[] = {
 		"vendor",  "times",        "user",
 		"pass",    "bearer_token", "bearer_token_command",
-		"headers", "ca_cert",
+		"headers", "ca_cert",      "piece_size",
 	};
 	struct hasher *h = hasher_new(1u << HASH_SHA256);
 	struct digests d = { 0 };
@@ -420,6 +426,7 @@ static int fill(struct webdav_service *s, const struct remote_conf *conf,
 	}
 	s->nextcloud = vendor->nextcloud;
 	s->times_here = strcmp(times, "memory") == 0;
+	s->piece_size = conf_int(conf, "piece_size");
 	s->remotes = conf->remotes;
 	s->key = arena_strdup(&s->arena, place);
 	s->url = *url;

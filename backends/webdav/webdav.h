@@ -17,6 +17,10 @@
  *	transfer.c	copy, move, move_dir; keeping the old file
  *	probe.c		what this server can be trusted with
  *	put.c		put, with the old file never in danger
+ *	send.c		one PUT, and a file's time after it
+ *	aside.c		by a name beside, which is moved into place
+ *	pieces.c	large files in pieces, resumed across runs
+ *	journal.c	what an upload of an earlier run has left where
  *	mtime.c		where times are kept
  *	chunks.c	Nextcloud's chunked upload, resumed across runs
  *	chunks_send.c	its parts, several at once
@@ -60,6 +64,7 @@ struct webdav_facts {
 	bool if_header;     /* MOVE heeds If: <dest> (["etag"]) */
 	bool time_moves;    /* a time set on a file is still there after MOVE */
 	bool clock;         /* a file's time is that of the PUT's Date */
+	bool pieces;        /* PUT writes where its Content-Range says */
 	enum webdav_time time;
 };
 
@@ -67,10 +72,11 @@ struct webdav_facts {
 struct webdav_service {
 	struct arena arena; /* url, key, bearer_command */
 	struct http *http;
-	struct url url;  /* the remote's; its path ends in '/' */
-	const char *key; /* names it in the memory, without secrets */
-	bool times_here; /* option `times`: never sent there by themselves */
-	bool nextcloud;  /* vendor nextcloud or owncloud: chunks, OC-... */
+	struct url url;     /* the remote's; its path ends in '/' */
+	const char *key;    /* names it in the memory, without secrets */
+	bool times_here;    /* option `times`: never sent there by themselves */
+	bool nextcloud;     /* vendor nextcloud or owncloud: chunks, OC-... */
+	int64_t piece_size; /* larger files in pieces; not above 0: never */
 	struct remotes *remotes;
 	char *bearer;               /* "Bearer ...", fixed; or NULL */
 	const char *bearer_command; /* that prints it; or NULL */
@@ -89,6 +95,7 @@ struct webdav_service {
 	struct webdav_claim *claims;
 	bool said_no_move; /* the user has been told */
 	bool no_chunks;    /* it was asked for a place for uploads in vain */
+	bool no_pieces;    /* facts.pieces has turned out to be wrong */
 	int64_t held;      /* bytes of parts of uploads, in memory */
 	bool bare_gets;    /* answers to GET may lack the ETag */
 	bool copy_forgets; /* COPY makes a file of now, and none can be set */
@@ -147,6 +154,9 @@ int webdav_facts(struct webdav *w, struct op *op,
 		 struct webdav_facts *out) MUST_CHECK;
 bool webdav_facts_known(struct webdav *w, struct op *op,
 			struct webdav_facts *out);
+
+/* They have turned out to be wrong: the next run finds them out anew. */
+void webdav_forget_facts(struct webdav *w, struct op *op);
 
 /*
  * mtime.c: set it on a file that is there, as `f` says; ERR_UNSUPPORTED for

@@ -6,8 +6,9 @@
 Passes HTTP requests on to ADDRESS:PORT.  DIR/faults, read again when it was
 replaced, has one JSON object a line; the first that fits a request is done to
 it.  DIR/front.log has a line for each request: METHOD PATH STATUS FAULT "Range"
-AUTH, where FAULT is the line of the one that was done, or 0, AUTH tells whether
-there were credentials.  Prints `port=N`; port 0: one that is free.
+AUTH BYTES, where FAULT is the line of the one that was done, or 0, AUTH tells
+whether there were credentials, BYTES how many of its body were passed on.
+Prints `port=N`; port 0: one that is free.
 
 Which requests, all of these:
 
@@ -193,14 +194,15 @@ class Connection:
         first, self.headers = read_head(self.file)
         self.method, self.path, _ = first.split(" ", 2)
         r = self.front.rules.find(self.method, self.path, self.headers)
-        self.status = 0
+        self.status = self.passed = 0
         try:
             return self.do(r)
         finally:
-            self.front.log('%s %s %s %d "%s" %s\n' % (
+            self.front.log('%s %s %s %d "%s" %s %d\n' % (
                 self.method, self.path, self.status, r["line"],
                 get(self.headers, "Range") or "-",
-                "auth" if get(self.headers, "Authorization") else "-"))
+                "auth" if get(self.headers, "Authorization") else "-",
+                self.passed))
 
     def request_body(self):
         if (get(self.headers, "Expect") or "").lower() == "100-continue":
@@ -273,6 +275,7 @@ class Connection:
         write_head(up, "%s %s HTTP/1.1" % (self.method, self.path), headers)
         chunked = get(headers, "Transfer-Encoding")
         for data in body:
+            self.passed += len(data)
             if chunked:
                 data = b"%x\r\n%s\r\n" % (len(data), data)
             up.sendall(data)
