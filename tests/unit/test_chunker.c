@@ -175,6 +175,24 @@ static void lengths_around_min_and_max(void)
 	free(text);
 }
 
+/* What restic 0.18 made of the same bytes in a repository of POLYNOMIAL. */
+static void chunks_are_those_of_restic(void)
+{
+	static const int64_t want[] = { 2663291, 3848473, 4702553,  7159400,
+					8428322, 9166420, 11095871, 14928803 };
+	const size_t n = 16 << 20;
+	uint8_t *p = random_text(7, n);
+	int64_t got[40];
+	struct chunker_tables *t = tables();
+	struct chunker *c = chunker_new(t, CHUNKS_RESTIC);
+
+	CHECK(cuts_in_pieces(c, p, n, 1 << 22, got) == ARRAY_LEN(want));
+	CHECK(memcmp(got, want, sizeof(want)) == 0);
+	chunker_free(c);
+	chunker_tables_free(t);
+	free(p);
+}
+
 static void only_irreducible_polynomials_of_degree_53_are_taken(void)
 {
 	static const uint64_t bad[] = { 0,
@@ -208,6 +226,7 @@ int main(void)
 	RUN(large_chunks_are_cut_as_byte_by_byte);
 	RUN(zeros_and_periods_are_cut_as_byte_by_byte);
 	RUN(lengths_around_min_and_max);
+	RUN(chunks_are_those_of_restic);
 	RUN(only_irreducible_polynomials_of_degree_53_are_taken);
 	return 0;
 }
