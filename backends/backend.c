@@ -466,15 +466,34 @@ int be_hash(struct backend *be, struct op *op, const char *path, unsigned want,
 	return 0;
 }
 
-int be_get_xattrs(struct backend *be, struct op *op, const char *path,
-		  struct xattrs *out)
+typedef int xattrs_fn(struct backend *be, struct op *op, const char *path,
+		      struct xattrs *out);
+
+static int get_xattrs(struct backend *be, struct op *op, const char *path,
+		      xattrs_fn *get, struct xattrs *out)
 {
 	if (call_enter(be, op, path, BE_XATTRS) < 0)
 		return -1;
-	for (unsigned n = 1; be->ops->get_xattrs(be, op, path, out) < 0; n++)
+	for (unsigned n = 1; get(be, op, path, out) < 0; n++)
 		if (!call_again(be, op, n))
 			return call_fail(be, op, "read attributes of", path);
 	return 0;
+}
+
+int be_get_xattrs(struct backend *be, struct op *op, const char *path,
+		  struct xattrs *out)
+{
+	return get_xattrs(be, op, path, be->ops->get_xattrs, out);
+}
+
+int be_all_xattrs(struct backend *be, struct op *op, const char *path,
+		  struct xattrs *out)
+{
+	const struct backend_ops *ops = be->ops;
+
+	return get_xattrs(be, op, path,
+			  ops->all_xattrs ? ops->all_xattrs : ops->get_xattrs,
+			  out);
 }
 
 int be_set_meta(struct backend *be, struct op *op, const char *path,

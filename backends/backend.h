@@ -289,6 +289,14 @@ struct backend_ops {
 			  struct xattrs *out);
 
 	/*
+	 * The same for snapshots: those, too, that a copy could not be given,
+	 * and in the order in which the system names them.  NULL:
+	 * get_xattrs() tells as much.
+	 */
+	int (*all_xattrs)(struct backend *be, struct op *op, const char *path,
+			  struct xattrs *out);
+
+	/*
 	 * Give an entry that is there the mode, times and owner of `want`
 	 * (which may be a directory or a link, too) and, if `x` is not NULL,
 	 * exactly those extended attributes.
@@ -330,7 +338,7 @@ struct backend_ops {
 	/*
 	 * A file as a source, for a put() elsewhere.  The reading fails with
 	 * ERR_CONFLICT if the file is not, or at its end no longer, the one
-	 * that was `seen`.
+	 * that was `seen`; NULL: whatever it is, and becomes.
 	 */
 	int (*open_reader)(struct backend *be, struct op *op, const char *path,
 			   const struct entry *seen, struct source **out);
@@ -433,6 +441,8 @@ int be_touch(struct backend *be, struct op *op, const char *path,
 int be_hash(struct backend *be, struct op *op, const char *path, unsigned want,
 	    struct digests *out) MUST_CHECK;
 int be_get_xattrs(struct backend *be, struct op *op, const char *path,
+		  struct xattrs *out) MUST_CHECK;
+int be_all_xattrs(struct backend *be, struct op *op, const char *path,
 		  struct xattrs *out) MUST_CHECK;
 int be_set_meta(struct backend *be, struct op *op, const char *path,
 		const struct entry *want, const struct xattrs *x) MUST_CHECK;

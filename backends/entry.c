@@ -75,7 +75,7 @@ struct head {
 struct packed_posix {
 	uint32_t mode, uid, gid, nlink;
 	uint64_t rdev, dev, ino;
-	int64_t ctime;
+	int64_t ctime, atime;
 };
 
 static void add_str(struct buf *b, const char *s)
@@ -112,6 +112,7 @@ void entry_pack(struct buf *b, const struct entry *e)
 			.dev = m->dev,
 			.ino = m->ino,
 			.ctime = m->ctime,
+			.atime = m->atime,
 		};
 
 		buf_add(b, &p, sizeof(p));
@@ -152,6 +153,7 @@ static void take_posix(const char **p, struct posix_meta *meta)
 		.dev = m.dev,
 		.ino = m.ino,
 		.ctime = m.ctime,
+		.atime = m.atime,
 	};
 }
 

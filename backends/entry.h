@@ -23,6 +23,7 @@ struct posix_meta {
 	uint64_t rdev;      /* of a device */
 	uint64_t dev, ino;  /* equal for two names of one file */
 	int64_t ctime;      /* ns */
+	int64_t atime;      /* ns */
 	const char *target; /* of a symbolic link, else NULL */
 };
 

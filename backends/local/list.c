@@ -25,6 +25,8 @@ void local_entry(struct entry *e, struct posix_meta *m, const char *name,
 		.ino = st->st_ino,
 		.ctime = ns_of(st->st_ctim.tv_sec,
 			       (uint32_t)st->st_ctim.tv_nsec),
+		.atime = ns_of(st->st_atim.tv_sec,
+			       (uint32_t)st->st_atim.tv_nsec),
 	};
 	*e = (struct entry){
 		.kind = S_ISREG(st->st_mode)   ? ENTRY_FILE

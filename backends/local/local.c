@@ -87,6 +87,7 @@ static const struct backend_ops local_ops = {
 	.touch = local_touch,
 	.hash = local_hash,
 	.get_xattrs = local_get_xattrs,
+	.all_xattrs = local_all_xattrs,
 	.set_meta = local_set_meta,
 	.mknode = local_mknode,
 	.hardlink = local_hardlink,

@@ -101,7 +101,8 @@ static bool no_xattrs(int os)
 	return os == EOPNOTSUPP || os == ENOSYS;
 }
 
-static int gather(struct local *l, struct op *op, struct inode i,
+/* With `all` nothing is left out, and the order is the system's. */
+static int gather(struct local *l, struct op *op, struct inode i, bool all,
 		  const char *names, size_t len, struct xattrs *out)
 {
 	struct xattr *list;
@@ -115,24 +116,26 @@ static int gather(struct local *l, struct op *op, struct inode i,
 		const void *value = "";
 		ssize_t size;
 
-		if (!wanted(l, names + k))
+		if (!all && !wanted(l, names + k))
 			continue;
 		size = read_value(op, i, names + k, &value);
 		if (size < 0) {
-			if (errno == ENODATA || no_xattrs(errno))
+			if (errno == ENODATA || no_xattrs(errno) ||
+			    (all && (errno == EPERM || errno == EACCES)))
 				continue; /* gone since it was listed */
 			return err_sys(&op->err, "read attribute %s",
 				       names + k);
 		}
 		list[n++] = (struct xattr){ names + k, value, (size_t)size };
 	}
-	qsort(list, n, sizeof(*list), by_name);
+	if (!all)
+		qsort(list, n, sizeof(*list), by_name);
 	*out = (struct xattrs){ list, n };
 	return 0;
 }
 
-int meta_read_xattrs(struct local *l, struct op *op, struct inode i,
-		     struct xattrs *out)
+static int read_xattrs(struct local *l, struct op *op, struct inode i, bool all,
+		       struct xattrs *out)
 {
 	char few[256];
 	const void *names = few;
@@ -148,7 +151,13 @@ int meta_read_xattrs(struct local *l, struct op *op, struct inode i,
 	if (n < 0)
 		return no_xattrs(errno) ? 0
 					: err_sys(&op->err, "list attributes");
-	return n ? gather(l, op, i, names, (size_t)n, out) : 0;
+	return n ? gather(l, op, i, all, names, (size_t)n, out) : 0;
+}
+
+int meta_read_xattrs(struct local *l, struct op *op, struct inode i,
+		     struct xattrs *out)
+{
+	return read_xattrs(l, op, i, false, out);
 }
 
 static const struct xattr *find(const struct xattrs *x, const char *name)
@@ -330,8 +339,8 @@ static bool has_none(const struct local *l, const struct dir *dir,
 		       (size_t)0) == 0;
 }
 
-int local_get_xattrs(struct backend *be, struct op *op, const char *path,
-		     struct xattrs *out)
+static int get_xattrs(struct backend *be, struct op *op, const char *path,
+		      bool all, struct xattrs *out)
 {
 	struct local *l = local_of(be);
 	struct inode i = { .path_only = true };
@@ -353,7 +362,19 @@ int local_get_xattrs(struct backend *be, struct op *op, const char *path,
 	dir_put(&l->dirs, dir);
 	if (i.fd < 0)
 		return err_sys(&op->err, "open");
-	rc = meta_read_xattrs(l, op, i, out);
+	rc = read_xattrs(l, op, i, all, out);
 	close(i.fd);
 	return rc;
+}
+
+int local_get_xattrs(struct backend *be, struct op *op, const char *path,
+		     struct xattrs *out)
+{
+	return get_xattrs(be, op, path, false, out);
+}
+
+int local_all_xattrs(struct backend *be, struct op *op, const char *path,
+		     struct xattrs *out)
+{
+	return get_xattrs(be, op, path, true, out);
 }

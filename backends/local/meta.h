@@ -30,6 +30,8 @@ int meta_apply(struct local *l, struct op *op, struct inode i,
 
 int local_get_xattrs(struct backend *be, struct op *op, const char *path,
 		     struct xattrs *out);
+int local_all_xattrs(struct backend *be, struct op *op, const char *path,
+		     struct xattrs *out);
 int local_set_meta(struct backend *be, struct op *op, const char *path,
 		   const struct entry *want, const struct xattrs *x);
 int local_touch(struct backend *be, struct op *op, const char *path,

@@ -87,6 +87,7 @@ struct reader {
 	struct source base;
 	int fd;
 	int64_t at;
+	bool as_it_is;  /* it may change while it is read */
 	struct stat st; /* as it was opened */
 };
 
@@ -103,7 +104,7 @@ static ssize_t reader_read(struct source *src, struct op *op, void *buf,
 	if (got < 0)
 		return err_sys(&op->err, "read");
 	r->at += got;
-	if (got > 0 && r->at < r->st.st_size)
+	if (r->as_it_is || (got > 0 && r->at < r->st.st_size))
 		return got;
 	if (fstat(r->fd, &now) < 0)
 		return err_sys(&op->err, "stat");
@@ -138,8 +139,9 @@ int local_open_reader(struct backend *be, struct op *op, const char *path,
 		return err_set(&op->err, ERR_CONFLICT,
 			       "changed since it was listed");
 	}
+	r->as_it_is = !seen;
 	r->base = (struct source){ .size = r->st.st_size,
-				   .stable = true,
+				   .stable = seen,
 				   .read = reader_read,
 				   .seek = reader_seek };
 	*out = &r->base;
