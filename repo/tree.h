@@ -113,6 +113,9 @@ struct tree_writer {
 };
 void tree_begin(struct tree_writer *w, struct buf *out);
 void tree_add(struct tree_writer *w, const struct node *n);
+/* The same for a node whose text is known: of a reader, or node_write()'s. */
+void tree_add_raw(struct tree_writer *w, const char *name, size_t name_len,
+		  const char *raw, size_t raw_len);
 void tree_end(struct tree_writer *w); /* frees what `w` holds */
 
 /* One node's JSON object alone, as in a tree. */
@@ -143,6 +146,7 @@ int tree_parse(struct arena *a, const char *text, size_t n, node_fn *fn,
 struct tree_reader {
 	struct arena *a;
 	const char *text, *at, *end;
+	const char *raw; /* the text of the node at hand; it ends at `at` */
 	bool empty; /* "nodes":null */
 	bool begun; /* there was a node */
 	bool over;

@@ -489,9 +489,7 @@ static int read_end(struct tree_reader *r, struct err *e)
 	return 0;
 }
 
-/* As tree_read_next(); `raw` is where the node begins. */
-static int next(struct tree_reader *r, struct node *out, const char **raw,
-		struct err *e)
+int tree_read_next(struct tree_reader *r, struct node *out, struct err *e)
 {
 	bool first = !r->begun;
 	int more;
@@ -505,15 +503,8 @@ static int next(struct tree_reader *r, struct node *out, const char **raw,
 		return read_end(r, e);
 	r->begun = true;
 	scan_peek(r);
-	*raw = r->at;
+	r->raw = r->at;
 	return read_node(r, out, e) < 0 ? -1 : 1;
-}
-
-int tree_read_next(struct tree_reader *r, struct node *out, struct err *e)
-{
-	const char *raw;
-
-	return next(r, out, &raw, e);
 }
 
 int tree_parse(struct arena *a, const char *text, size_t n, node_fn *fn,
@@ -521,13 +512,12 @@ int tree_parse(struct arena *a, const char *text, size_t n, node_fn *fn,
 {
 	struct tree_reader r;
 	struct node node;
-	const char *raw;
 	int rc;
 
 	if (tree_read_begin(&r, a, text, n, e) < 0)
 		return -1;
-	while ((rc = next(&r, &node, &raw, e)) > 0) {
-		if (fn(arg, &node, raw, (size_t)(r.at - raw)) < 0)
+	while ((rc = tree_read_next(&r, &node, e)) > 0) {
+		if (fn(arg, &node, r.raw, (size_t)(r.at - r.raw)) < 0)
 			return -1;
 		arena_reset(a);
 	}

@@ -157,26 +157,39 @@ void tree_begin(struct tree_writer *w, struct buf *out)
 }
 
 /* strcmp() of names that may hold any byte. */
-static int compare(const struct buf *last, const struct node *n)
+static int compare(const struct buf *last, const char *name, size_t len)
 {
-	size_t common = last->len < n->name_len ? last->len : n->name_len;
-	int order = memcmp(last->data, n->name, common);
+	size_t common = last->len < len ? last->len : len;
+	int order = memcmp(last->data, name, common);
 
 	if (order)
 		return order;
-	return (last->len > n->name_len) - (last->len < n->name_len);
+	return (last->len > len) - (last->len < len);
+}
+
+/* What is before a node. */
+static void begin_node(struct tree_writer *w, const char *name, size_t len)
+{
+	if (w->n && compare(&w->last, name, len) >= 0)
+		BUG("tree: \"%.*s\" behind \"%s\"", (int)len, name,
+		    w->last.data);
+	buf_reset(&w->last);
+	buf_add(&w->last, name, len);
+	if (w->n++)
+		ADD(w->out, ",");
 }
 
 void tree_add(struct tree_writer *w, const struct node *n)
 {
-	if (w->n && compare(&w->last, n) >= 0)
-		BUG("tree: \"%.*s\" behind \"%s\"", (int)n->name_len, n->name,
-		    w->last.data);
-	buf_reset(&w->last);
-	buf_add(&w->last, n->name, n->name_len);
-	if (w->n++)
-		ADD(w->out, ",");
+	begin_node(w, n->name, n->name_len);
 	node_write(w->out, n);
+}
+
+void tree_add_raw(struct tree_writer *w, const char *name, size_t name_len,
+		  const char *raw, size_t raw_len)
+{
+	begin_node(w, name, name_len);
+	buf_add(w->out, raw, raw_len);
 }
 
 void tree_end(struct tree_writer *w)
