@@ -7,18 +7,18 @@
 
 #include "lib/json.h"
 #include "lib/json_write.h"
+#include "repo/polynomial.h"
 
-enum { VERSION_MAX = 2, DEGREE = 53 };
+enum { VERSION_MAX = 2 };
 
 static bool parse_polynomial(const char *s, uint64_t *out)
 {
 	size_t n = strlen(s);
 
-	/* 54 bits: no zeros in front are ever written, but some might be */
 	if (n == 0 || n > 16 || strspn(s, "0123456789abcdefABCDEF") != n)
 		return false;
 	*out = strtoull(s, NULL, 16);
-	return *out >> DEGREE == 1;
+	return polynomial_irreducible(*out);
 }
 
 static int parse(const struct json_node *root, struct config_file *out,
@@ -40,8 +40,8 @@ static int parse(const struct json_node *root, struct config_file *out,
 		return err_set(e, ERR_CORRUPT, "config: no id");
 	if (!parse_polynomial(poly, &out->polynomial))
 		return err_set(e, ERR_CORRUPT,
-			       "config: the chunker's polynomial is not of "
-			       "degree 53");
+			       "config: the chunker's polynomial is not an "
+			       "irreducible one of degree 53");
 	return 0;
 }
 

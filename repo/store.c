@@ -277,6 +277,11 @@ static bool fetch(struct store *s, struct op *op, const struct id *pack)
 
 	if (!fetch_begin(s, &mine))
 		return true;
+	/* another one may have ended just before */
+	if (cache_has(s->cache, FILE_PACK, pack)) {
+		fetch_end(s, &mine);
+		return true;
+	}
 	own = store_op(op);
 	store_path(FILE_PACK, pack, path);
 	cache_open(s->cache, &own, FILE_PACK, pack, &dst);
@@ -504,8 +509,13 @@ static int make_folder(struct store *s, struct op *op, const char *path)
 int store_init(struct store *s, struct op *op)
 {
 	struct op own = store_op(op);
+	struct entry e;
 	int rc = 0;
 
+	if (be_stat(s->be, &own, "", &e) < 0)
+		rc = own.err.kind == ERR_NOT_FOUND || own.err.kind == ERR_NO_DIR
+			     ? make_folder(s, &own, "")
+			     : -1;
 	for (enum file_type t = 0; rc == 0 && t < FILE_TYPES; t++)
 		if (types[t].folder)
 			rc = make_folder(s, &own, types[t].folder);

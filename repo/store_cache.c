@@ -181,6 +181,15 @@ void cache_drop(struct cache *c, enum file_type t, const struct id *id)
 	set_seen(c, id, false);
 }
 
+bool cache_has(struct cache *c, enum file_type t, const struct id *id)
+{
+	char *path = path_of_id(c, t, id);
+	bool yes = access(path, F_OK) == 0;
+
+	free(path);
+	return yes;
+}
+
 static int open_file(struct cache *c, enum file_type t, const struct id *id)
 {
 	char *path = path_of_id(c, t, id);

@@ -16,6 +16,9 @@ void cache_free(struct cache *c);
 /* Whether files of this type are kept. */
 bool cache_takes(enum file_type t);
 
+/* Whether it is there, right or wrong. */
+bool cache_has(struct cache *c, enum file_type t, const struct id *id);
+
 /*
  * Append a file, or bytes [off, off+len) of it, to `out`; false if it is not
  * there, or not what its name says (then it is dropped).  The SHA-256 of one
