@@ -66,6 +66,7 @@ static struct chunker_tables *tables(void)
 static size_t cuts_in_pieces(struct chunker *c, const uint8_t *p, size_t n,
 			     size_t piece, int64_t *cuts)
 {
+	uint8_t *copy = xcalloc(1, n);
 	size_t ncuts = 0;
 
 	chunker_reset(c);
@@ -75,8 +76,11 @@ static size_t cuts_in_pieces(struct chunker *c, const uint8_t *p, size_t n,
 			now = n - at;
 		if (piece == 0 && now == 0)
 			now = 1;
-		ncuts += chunker_add(c, p + at, now, cuts + ncuts);
+		/* elsewhere, so that it has to remember what was before */
+		memcpy(copy, p + at, now);
+		ncuts += chunker_add(c, copy, now, cuts + ncuts);
 	}
+	free(copy);
 	return ncuts;
 }
 
