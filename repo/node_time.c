@@ -86,9 +86,12 @@ struct node_time node_time_at(int64_t sec, uint32_t ns)
 
 struct node_time node_time_local(int64_t ns)
 {
-	int64_t sec = ns / NS_PER_SEC - (ns % NS_PER_SEC < 0);
+	int64_t part = ns % NS_PER_SEC;
 
-	return node_time_at(sec, (uint32_t)(ns - sec * NS_PER_SEC));
+	if (part < 0)
+		part += NS_PER_SEC;
+	return node_time_at(ns / NS_PER_SEC - (ns % NS_PER_SEC < 0),
+			    (uint32_t)part);
 }
 
 int64_t node_time_ns(struct node_time t)

@@ -147,8 +147,8 @@ struct tree_reader {
 	struct arena *a;
 	const char *text, *at, *end;
 	const char *raw; /* the text of the node at hand; it ends at `at` */
-	bool empty; /* "nodes":null */
-	bool begun; /* there was a node */
+	bool empty;      /* "nodes":null */
+	bool begun;      /* there was a node */
 	bool over;
 };
 int tree_read_begin(struct tree_reader *r, struct arena *a, const char *text,
