@@ -17,7 +17,7 @@
 #define MODE_PERM      UINT32_C(0777)
 
 static const struct {
-	uint32_t go, unix;
+	uint32_t go, posix;
 } formats[] = {
 	{ 0, S_IFREG },
 	{ MODE_DIR, S_IFDIR },
@@ -29,7 +29,7 @@ static const struct {
 };
 
 static const struct {
-	uint32_t go, unix;
+	uint32_t go, posix;
 } flags[] = {
 	{ MODE_SETUID, S_ISUID },
 	{ MODE_SETGID, S_ISGID },
@@ -41,10 +41,10 @@ uint32_t node_mode_from_unix(uint32_t st_mode)
 	uint32_t mode = MODE_IRREGULAR;
 
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
-		if ((st_mode & S_IFMT) == formats[i].unix)
+		if ((st_mode & S_IFMT) == formats[i].posix)
 			mode = formats[i].go;
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
-		if (st_mode & flags[i].unix)
+		if (st_mode & flags[i].posix)
 			mode |= flags[i].go;
 	return mode | (st_mode & MODE_PERM);
 }
@@ -57,10 +57,10 @@ uint32_t node_mode_to_unix(uint32_t go_mode)
 
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
 		if ((go_mode & all) == formats[i].go)
-			mode |= formats[i].unix;
+			mode |= formats[i].posix;
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
 		if (go_mode & flags[i].go)
-			mode |= flags[i].unix;
+			mode |= flags[i].posix;
 	return mode;
 }
 

@@ -157,7 +157,7 @@ static void other_times_are_refused(void)
 static void modes_are_gos(void)
 {
 	static const struct {
-		uint32_t unix, go;
+		uint32_t posix, go;
 		const char *text;
 	} modes[] = {
 		{ S_IFREG | 0644, 420, "-rw-r--r--" },
@@ -176,8 +176,8 @@ static void modes_are_gos(void)
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
 		struct buf b = BUF_INIT;
 
-		CHECK(node_mode_from_unix(modes[i].unix) == modes[i].go);
-		CHECK(node_mode_to_unix(modes[i].go) == modes[i].unix);
+		CHECK(node_mode_from_unix(modes[i].posix) == modes[i].go);
+		CHECK(node_mode_to_unix(modes[i].go) == modes[i].posix);
 		node_mode_text(&b, modes[i].go);
 		CHECK_STR(b.data, modes[i].text);
 		buf_free(&b);
