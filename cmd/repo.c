@@ -2,8 +2,17 @@
 
 #include "cmd/cmd.h"
 
-static const struct cmd *const subs[] = { &cmd_repo_init, &cmd_repo_backup,
-					  &cmd_repo_snapshots, NULL };
+/* clang-format off */
+static const struct cmd *const subs[] = {
+	&cmd_repo_init,
+	&cmd_repo_backup,
+	&cmd_repo_snapshots,
+	&cmd_repo_list,
+	&cmd_repo_cat,
+	&cmd_repo_unlock,
+	NULL
+};
+/* clang-format on */
 
 const struct cmd cmd_repo = {
 	.name = "repo",

@@ -165,7 +165,7 @@ static int cat_tree(struct cmd_ctx *cx, struct repo_session *s,
 	    snapshot_descend(s->repo, &cx->op, s->coder, &cx->op.arena,
 			     &snap.tree, path, &node, &dir) < 0)
 		return -1;
-	if (id_is_null(&dir))
+	if (node.type != NODE_DIR)
 		return err_set(&cx->op.err, ERR_NOT_DIR, "%s: not a folder",
 			       spec);
 	return repo_load_blob(s->repo, &cx->op, s->coder, BLOB_TREE, &dir, b);
