@@ -15,8 +15,10 @@ enum archive_action { ARCHIVE_NEW, ARCHIVE_CHANGED, ARCHIVE_UNCHANGED };
 
 struct archive_opt {
 	struct backend *from;
-	struct strings paths; /* absolute and clean, "/home/me"; what is saved
-				 of each is all below it */
+	struct strings paths;  /* absolute and clean, "/home/me"; what is saved
+				  of each is all below it */
+	struct strings places; /* where in the snapshot each goes, "home/me";
+				  see archive_places().  None: where it lies */
 	struct strings show_paths; /* the snapshot's "paths", sorted */
 	const char *hostname, *username;
 	uint32_t uid, gid;
@@ -43,7 +45,7 @@ struct archive_opt {
 	struct repo_progress *progress; /* or NULL */
 	struct repo_errors *errors;
 
-	/* Each entry that is done, from any thread; or NULL. */
+	/* Each file and folder that is done, from any thread; or NULL. */
 	void (*item)(void *arg, enum archive_action a, const char *path,
 		     bool dir, uint64_t size, const struct saved *data,
 		     const struct saved *meta, int64_t took_ns);
@@ -57,6 +59,17 @@ struct archive_result {
 	struct id snapshot; /* this one */
 	uint64_t errors;    /* items that could not be read, and were told */
 };
+
+/*
+ * What paths as the user gave them become, as restic has it: one that is not
+ * absolute goes below the snapshot's root, without the ".." it begins with; a
+ * folder that has no name then ("/", ".", "..") stands for what is in it; and
+ * of two with the same first name the second gets "-1" behind it.  `cwd` is
+ * absolute.  Into `paths` and `places`, in `a`.
+ */
+int archive_places(struct arena *a, struct op *op, struct backend *from,
+		   const char *cwd, const struct strings *given,
+		   struct strings *paths, struct strings *places) MUST_CHECK;
 
 /*
  * r->index must be loaded and a lock held; `lock` is asked before the snapshot

@@ -1,0 +1,241 @@
+/* The content of files. */
+
+#include <string.h>
+
+#include "repo/archive_parts.h"
+
+/* Where a worker is in its file. */
+struct reading {
+	struct worker *w;
+	struct file_job *job;
+	int64_t size;  /* read so far */
+	int64_t start; /* of the chunk that w->text begins with */
+	int64_t fed;   /* to the chunker */
+};
+
+/* The reader's hold, or a chunk's, is gone: the last one ends the file. */
+static void let_go(struct worker *w, struct file_job *job, bool failed)
+{
+	struct archive *ar = w->ar;
+	struct item *it = job->item;
+	struct folder *in = it->in;
+	bool last;
+
+	pthread_mutex_lock(&ar->lock);
+	job->failed = job->failed || failed;
+	last = --job->open == 0;
+	pthread_mutex_unlock(&ar->lock);
+	if (!last)
+		return;
+	failed = job->failed;
+	if (!failed) {
+		job->node.content = job->content.at;
+		job->node.ncontent = job->content.n;
+		buf_reset(&w->json);
+		node_write(&w->json, &job->node);
+		archive_done(ar, before_action(&job->before, &w->json),
+			     job->path, &job->node, &job->data, NULL,
+			     job->began);
+	}
+	last = item_done(ar, it, failed ? NULL : &w->json);
+	work_give_file(ar, job);
+	if (last)
+		folder_finish(w, in);
+}
+
+/* The place of the file's next chunk. */
+static size_t next_place(struct archive *ar, struct file_job *job)
+{
+	size_t no;
+
+	pthread_mutex_lock(&ar->lock);
+	no = job->content.n;
+	memset(ids_add(&job->content), 0, sizeof(struct id));
+	pthread_mutex_unlock(&ar->lock);
+	return no;
+}
+
+static int save_chunk(struct worker *w, struct file_job *job, size_t no,
+		      const void *p, size_t n)
+{
+	struct archive *ar = w->ar;
+	struct id id = { { 0 } };
+	struct saved saved;
+
+	if (archive_failed(ar))
+		return -1;
+	if (saver_add(ar->saver, &w->op, w->coder, BLOB_DATA, p, n, &id,
+		      &saved) < 0) {
+		archive_fail(ar, &w->op.err);
+		return -1;
+	}
+	pthread_mutex_lock(&ar->lock);
+	job->content.at[no] = id;
+	saved_sum(&job->data, &saved);
+	pthread_mutex_unlock(&ar->lock);
+	return 0;
+}
+
+void file_chunk_job(struct worker *w, struct chunk_job *chunk)
+{
+	struct file_job *job = chunk->file;
+	int rc = save_chunk(w, job, chunk->no, chunk->text.data + chunk->off,
+			    chunk->len);
+
+	work_give_chunk(w->ar, chunk);
+	let_go(w, job, rc < 0);
+}
+
+/*
+ * Give the chunk at `off` of w->text to another worker; the text goes with it,
+ * and what is behind the chunk is copied.
+ */
+static bool hand_over(struct reading *rd, size_t off, size_t len, size_t no)
+{
+	struct worker *w = rd->w;
+	struct chunk_job *chunk = work_spare_chunk(w->ar);
+	struct buf text = w->text, spare = chunk->text;
+	size_t rest = text.len - off - len;
+
+	chunk->file = rd->job;
+	chunk->off = off;
+	chunk->len = len;
+	chunk->no = no;
+	chunk->text = text;
+	buf_add(&spare, text.data + off + len, rest);
+	w->text = spare;
+	if (work_add_chunk(w->ar, chunk))
+		return true;
+	w->text = text;
+	chunk->text = spare;
+	work_give_chunk(w->ar, chunk);
+	return false;
+}
+
+static int save_text(struct reading *rd, size_t off, size_t len)
+{
+	return save_chunk(rd->w, rd->job, next_place(rd->w->ar, rd->job),
+			  rd->w->text.data + off, len);
+}
+
+/* Save the chunks that are whole now. */
+static int cut(struct reading *rd)
+{
+	struct worker *w = rd->w;
+	struct buf *text = &w->text;
+	size_t off = 0;
+	size_t n = chunker_add(w->chunker, text->data + (rd->fed - rd->start),
+			       (size_t)(rd->size - rd->fed), w->cuts);
+
+	rd->fed = rd->size;
+	for (size_t i = 0; i < n; i++) {
+		size_t len = (size_t)(w->cuts[i] - rd->start);
+
+		rd->start = w->cuts[i];
+		if (i + 1 == n && work_has_room(w->ar)) {
+			size_t no = next_place(w->ar, rd->job);
+
+			if (hand_over(rd, off, len, no))
+				return 0;
+			if (save_chunk(w, rd->job, no, text->data + off, len) <
+			    0)
+				return -1;
+		} else if (save_text(rd, off, len) < 0) {
+			return -1;
+		}
+		off += len;
+	}
+	if (off) {
+		memmove(text->data, text->data + off, text->len - off);
+		buf_cut(text, text->len - off);
+	}
+	return 0;
+}
+
+/* Up to the next piece: 1, 0 at the end, -1. */
+static int read_piece(struct reading *rd, struct source *src)
+{
+	struct worker *w = rd->w;
+	struct repo_progress *progress = w->ar->opt->progress;
+	int64_t left = (int64_t)rd->job->node.size - rd->size;
+	size_t want = w->ar->piece;
+	ssize_t got;
+
+	/* A little more than there should be, to see that there is no more. */
+	if (left >= 0 && left < (int64_t)want - 4096)
+		want = (size_t)left + 4096;
+	got = src->read(src, &w->op, buf_room(&w->text, want), want);
+	if (got <= 0)
+		return (int)got;
+	w->text.len += (size_t)got;
+	rd->size += got;
+	if (progress)
+		atomic_fetch_add(&progress->bytes_done, got);
+	return op_check(&w->op) < 0 ? -1 : 1;
+}
+
+/* The failure of a source that was given is that of the backup. */
+static int read_failed(struct reading *rd)
+{
+	struct worker *w = rd->w;
+
+	if (rd->job->src)
+		archive_fail(w->ar, &w->op.err);
+	else
+		(void)!archive_tell(w->ar, &w->op, rd->job->path);
+	return -1;
+}
+
+static int read_all(struct reading *rd, struct source *src)
+{
+	struct worker *w = rd->w;
+	uint32_t min = w->ar->opt->chunks.min;
+	int rc;
+
+	buf_reset(&w->text);
+	while ((rc = read_piece(rd, src)) > 0) {
+		if (rd->size <= min)
+			continue; /* most files have one chunk: no need to look
+				   */
+		if (rd->fed == 0)
+			chunker_reset(w->chunker);
+		if (cut(rd) < 0)
+			return -1;
+	}
+	if (rc < 0)
+		return read_failed(rd);
+	if (w->text.len && save_text(rd, 0, w->text.len) < 0)
+		return -1;
+	rd->job->node.size = (uint64_t)rd->size;
+	return 0;
+}
+
+static int read_file(struct reading *rd)
+{
+	struct worker *w = rd->w;
+	struct backend *from = w->ar->opt->from;
+	struct source *src;
+	int rc;
+
+	if (archive_failed(w->ar))
+		return -1;
+	if (rd->job->src)
+		return read_all(rd, rd->job->src);
+	if (be_open_reader(from, &w->op, rd->job->path + 1, NULL, &src) < 0)
+		return read_failed(rd);
+	rc = read_all(rd, src);
+	be_close_reader(from, src);
+	return rc;
+}
+
+void file_read_job(struct worker *w, struct file_job *job)
+{
+	struct repo_progress *progress = w->ar->opt->progress;
+	struct reading rd = { .w = w, .job = job };
+	int slot = progress ? progress_enter(progress, job->path) : -1;
+	int rc = read_file(&rd);
+
+	if (progress)
+		progress_leave(progress, slot);
+	let_go(w, job, rc < 0);
+}
