@@ -202,6 +202,7 @@ static void bad_texts_are_refused(void)
 		"{\"packs\":[]} x",
 		"{\"packs\":[{}]}",
 		"{\"packs\":[{\"blobs\":[]}]}",
+		"[{\"id\":\"" A "\"},{\"blobs\":[]}]",
 		"{\"packs\":{}}",
 		"{\"supersedes\":[1]}",
 		"{\"x\":nul}",
