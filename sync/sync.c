@@ -44,6 +44,8 @@ static int look_at_dst(struct sync_run *r, struct op *op)
 			return 0;
 		if (be_mkdir(r->dst, op, "") < 0)
 			return -1;
+		if (!be_can(r->dst, BE_POSIX))
+			return 0; /* there is nothing more to know of it */
 		if (be_stat(r->dst, op, "", &e) < 0)
 			return op->err.kind == ERR_NOT_FOUND ? 0 : -1;
 	}

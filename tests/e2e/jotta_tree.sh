@@ -127,7 +127,10 @@ trashed_targets() {
 synced() {
 	mkdir -p "$SHM/s/d"
 	echo 1 >"$SHM/s/d/f"
+	reset
 	exits 0 "a folder is synced to where nothing is" sync "$SHM/s" jotta:s
+	is "which is looked for, and made" "$(counter liststream) \
+$(counter info) $(counter mkdir)" "1 1 2"
 	lists "and is there" "d/ d/f" lsf -R jotta:s
 	reset
 	exits 0 "and once more" sync "$SHM/s" jotta:s
