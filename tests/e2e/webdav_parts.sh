@@ -183,4 +183,16 @@ fresh
 exits 0 "a source that has changed" copy "$S" "$(at n t)"
 whole "arrives as it is" t
 
+# What others have left there, one of which goes by itself meanwhile.
+fresh
+for i in 0 1 2; do
+	left=$uploads/ferry-0000000000000000000000000000000$i
+	mkdir "$left"
+	touch -d "2 days ago" "$left"
+done
+faults n '{"method":"DELETE","path":"/uploads/.*0/$","status":404}'
+exits 0 "cleanup, where one is gone already" cleanup --json "$(at n "")"
+is "removes the others" "$(ls "$uploads")" \
+	ferry-00000000000000000000000000000000
+
 e2e_end
