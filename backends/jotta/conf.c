@@ -83,8 +83,7 @@ static int check_component(const struct remote_conf *conf, struct op *op,
 {
 	const char *name = jotta_option(conf, key);
 
-	if (!strchr(name, '/') && strcmp(name, ".") != 0 &&
-	    strcmp(name, "..") != 0)
+	if (jotta_is_name(name))
 		return 0;
 	return err_set(&op->err, ERR_INVALID,
 		       "%s: option \"%s\": \"%s\" is not a single name",

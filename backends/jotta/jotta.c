@@ -78,8 +78,7 @@ static int ask_username(struct jotta *j, struct op *op, const char **out)
 	if (jotta_customer(j, op, &root) < 0)
 		return err_wrap(&op->err, "asking who owns the account");
 	*out = json_text(json_get(root, "username"), "");
-	if (**out == '\0' || strchr(*out, '/') || strcmp(*out, ".") == 0 ||
-	    strcmp(*out, "..") == 0)
+	if (!jotta_is_name(*out))
 		return err_set(&op->err, ERR_CORRUPT,
 			       "the service does not tell the account's "
 			       "username");

@@ -37,6 +37,9 @@
 void jotta_encode(struct buf *b, const char *name);
 void jotta_decode(struct buf *b, const char *raw);
 
+/* Whether it may name one thing in a folder: not "", ".", ".." or "a/b". */
+bool jotta_is_name(const char *name);
+
 /* One login, shared by all its roots and threads. */
 struct jotta_account {
 	struct http *http;   /* the API and JFS, with the token */

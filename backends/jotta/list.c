@@ -36,12 +36,6 @@ struct listed {
 	struct jotta_alias *wanted, *taken; /* used as sets of names */
 };
 
-static bool is_good(const char *name)
-{
-	return *name && !strchr(name, '/') && strcmp(name, ".") != 0 &&
-	       strcmp(name, "..") != 0;
-}
-
 /* Whether it is shown as it is, without a closer look: most are. */
 static bool is_plain(const char *raw)
 {
@@ -63,7 +57,7 @@ static bool decode(struct buf *shown, struct buf *again, const char *raw)
 	buf_reset(again);
 	jotta_decode(shown, raw);
 	jotta_encode(again, shown->data);
-	return is_good(shown->data) && strcmp(again->data, raw) == 0;
+	return jotta_is_name(shown->data) && strcmp(again->data, raw) == 0;
 }
 
 static void report(struct listed *l, const char *raw, const char *why)
@@ -118,7 +112,7 @@ static int show(void *arg, struct op *op, const struct jfs_node *n)
 		return 0;
 	if (op_check(op) < 0)
 		return -1;
-	if (!is_good(n->name)) {
+	if (!jotta_is_name(n->name)) {
 		if (!l->odd_only) /* which comes after it was reported */
 			report(l, n->name, "it has an impossible name");
 		return 0;
@@ -136,7 +130,7 @@ static int mark_taken(void *arg, struct op *op, const struct jfs_node *n)
 	struct listed *l = arg;
 
 	(void)op;
-	if (is_shown(n) && is_good(n->name) &&
+	if (is_shown(n) && jotta_is_name(n->name) &&
 	    decode(&l->shown, &l->again, n->name) &&
 	    jotta_alias_get(l->wanted, l->shown.data))
 		jotta_alias_put(l->taken, l->shown.data, "");
@@ -147,7 +141,7 @@ static int give_odd(struct listed *l, struct op *op, const struct odd *o)
 {
 	const char *name = o->shown, *raw = o->node.name;
 
-	if (!is_good(name) || jotta_alias_get(l->taken, name))
+	if (!jotta_is_name(name) || jotta_alias_get(l->taken, name))
 		name = raw;
 	if (jotta_alias_get(l->taken, name)) {
 		report(l, raw, "another is shown under that name");

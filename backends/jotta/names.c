@@ -186,3 +186,9 @@ void jotta_decode(struct buf *b, const char *raw)
 			decode_char(b, p, len, p == raw || len == n);
 	}
 }
+
+bool jotta_is_name(const char *name)
+{
+	return *name && !strchr(name, '/') && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0;
+}

@@ -136,8 +136,7 @@ static int check_name(struct op *op, const char *key, const char *name)
 	bool good;
 
 	jotta_encode(&raw, name);
-	good = *name && !strchr(name, '/') && strcmp(name, ".") != 0 &&
-	       strcmp(name, "..") != 0 && strcmp(raw.data, name) == 0 &&
+	good = jotta_is_name(name) && strcmp(raw.data, name) == 0 &&
 	       raw.len <= 255;
 	buf_free(&raw);
 	if (good)

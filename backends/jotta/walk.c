@@ -10,13 +10,10 @@ enum { DEPTH_MAX = 1000 }; /* the service allows less: a loop */
 bool jotta_shown(struct buf *b, const char *raw)
 {
 	size_t before = b->len;
-	const char *name;
 
 	if (raw)
 		jotta_decode(b, raw);
-	name = b->data + before;
-	if (*name && !strchr(name, '/') && strcmp(name, ".") != 0 &&
-	    strcmp(name, "..") != 0)
+	if (jotta_is_name(b->data + before))
 		return true;
 	log_debug(NULL, "a listing has the impossible name \"%s\"",
 		  raw ? raw : "");
