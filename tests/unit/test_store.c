@@ -209,12 +209,13 @@ static void a_file_that_breaks_off_is_read_on_without_a_tag(void)
 	char text[100];
 	struct id id;
 
-	memset(text, 'a', sizeof(text) - 1);
+	for (size_t i = 0; i < sizeof(text) - 1; i++)
+		text[i] = (char)('!' + i % 90);
 	text[sizeof(text) - 1] = '\0';
 	begin_at(":fault,remote=':mem:',op=get,calls=1-3,cut=20,error=network:",
 		 NULL);
 	id = put(FILE_PACK, text);
-	CHECK(reads(FILE_PACK, &id, text));
+	CHECK(reads_part(&id, 1, sizeof(text) - 2, false, text + 1));
 	end();
 }
 
