@@ -62,6 +62,12 @@ bool blob_set_has(const struct blob_set *s, enum blob_type t,
 	       atomic_load(&s->bits[entry / 64]) >> (entry % 64) & 1;
 }
 
+bool blob_set_has_entry(const struct blob_set *s, uint32_t entry)
+{
+	return entry < s->n &&
+	       atomic_load(&s->bits[entry / 64]) >> (entry % 64) & 1;
+}
+
 uint64_t blob_set_count(const struct blob_set *s)
 {
 	return atomic_load(&s->count);

@@ -57,6 +57,8 @@ void blob_set_free(struct blob_set *s);
 bool blob_set_add(struct blob_set *s, enum blob_type t, const struct id *id);
 bool blob_set_has(const struct blob_set *s, enum blob_type t,
 		  const struct id *id);
+/* The same for an entry that is index_find()'s. */
+bool blob_set_has_entry(const struct blob_set *s, uint32_t entry);
 uint64_t blob_set_count(const struct blob_set *s);
 
 /*
