@@ -118,6 +118,14 @@ const char *webdav_date_token(struct op *op, const struct http_answer *a,
 			    webdav_seconds(ns), size);
 }
 
+const char *webdav_time_token(struct op *op, const struct entry *e)
+{
+	if (e->mtime == MTIME_UNKNOWN || e->size == SIZE_UNKNOWN)
+		return NULL;
+	return arena_printf(&op->arena, "<=%" PRId64 "/%" PRId64,
+			    webdav_seconds(e->mtime), e->size);
+}
+
 static bool is_of_date(const char *token, const struct entry *e)
 {
 	const char *slash = strchr(token, '/');
@@ -219,6 +227,31 @@ static int proppatch(struct webdav *w, struct op *op, const char *path,
 	struct http_answer a;
 
 	return webdav_ask(w, op, path, false, &rq, &a);
+}
+
+int webdav_try_times(struct webdav *w, struct op *op, const char *path,
+		     int64_t first, const struct multistatus_item *now)
+{
+	/* lighttpd keeps only the first one of several */
+	static const enum webdav_time kinds[] = {
+		WEBDAV_TIME_PROP_OWN,
+		WEBDAV_TIME_PROP_LASTMODIFIED,
+		WEBDAV_TIME_PROP_WIN32,
+	};
+	const char *token = token_of(op, now->tag, now->modified);
+	struct buf all = BUF_INIT;
+	int rc;
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		int64_t ns = (first + kinds[i]) * NS_PER_SEC;
+		const char *own =
+			arena_printf(&op->arena, "%" PRId64 " %s", ns, token);
+
+		buf_adds(&all, property(op, kinds[i], ns, own));
+	}
+	rc = proppatch(w, op, path, all.data);
+	buf_free(&all);
+	return rc;
 }
 
 static const char *memory_key(struct webdav *w, struct op *op, const char *path)

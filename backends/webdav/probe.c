@@ -1,95 +1,25 @@
 /*
- * What a server can be trusted with, found out on two temporary files of our
- * own before anything is written: servers differ, and few say how.
+ * What a server can be trusted with, found out on temporary files of our own:
+ * servers differ, and few say how.  In two halves: what a new small file needs
+ * to be written, and what everything else needs.
  */
-#include <inttypes.h>
 #include <string.h>
 
-#include "backends/hash_memory.h"
+#include "backends/webdav/propfind.h"
 #include "backends/webdav/write.h"
 #include "lib/date.h"
-#include "lib/log.h"
-#include "lib/parse.h"
-
-#define GOOD_FOR_SEC INT64_C(2592000) /* 30 days */
 
 /* In 2001; each way of setting a time is tried with one of its own. */
 #define FIRST_SEC INT64_C(1000000000)
-
-static const struct {
-	size_t at; /* in struct webdav_facts */
-} flags[] = {
-	{ offsetof(struct webdav_facts, if_match) },
-	{ offsetof(struct webdav_facts, if_none_match) },
-	{ offsetof(struct webdav_facts, stable_etag) },
-	{ offsetof(struct webdav_facts, move_over) },
-	{ offsetof(struct webdav_facts, if_header) },
-	{ offsetof(struct webdav_facts, time_moves) },
-	{ offsetof(struct webdav_facts, clock) },
-	{ offsetof(struct webdav_facts, pieces) },
-};
-
-/* "1 <seconds> 11010110 3": form, when, flags, time. */
-void facts_text(struct buf *b, const struct webdav_facts *f, int64_t now)
-{
-	buf_addf(b, "1 %" PRId64 " ", webdav_seconds(now));
-	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
-		buf_adds(b, *(const bool *)((const char *)f + flags[i].at)
-				    ? "1"
-				    : "0");
-	buf_addf(b, " %d", (int)f->time);
-}
-
-bool facts_parse(const char *text, int64_t now, struct webdav_facts *f)
-{
-	int64_t when, age;
-	char number[24];
-	const char *p;
-	size_t n;
-
-	*f = (struct webdav_facts){ .if_match = false };
-	if (strncmp(text, "1 ", 2) != 0)
-		return false;
-	p = text + 2;
-	n = strcspn(p, " ");
-	if (n == 0 || n >= sizeof(number) || p[n] == '\0')
-		return false;
-	memcpy(number, p, n);
-	number[n] = '\0';
-	p += n + 1;
-	if (!parse_int(number, &when) ||
-	    __builtin_sub_overflow(webdav_seconds(now), when, &age) ||
-	    age < 0 || age > GOOD_FOR_SEC)
-		return false;
-	if (strspn(p, "01") != ARRAY_LEN(flags) ||
-	    strlen(p) != ARRAY_LEN(flags) + 2 || p[ARRAY_LEN(flags)] != ' ')
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
-		*(bool *)((char *)f + flags[i].at) = p[i] == '1';
-	p += ARRAY_LEN(flags) + 1;
-	if (*p < '0' || *p > '0' + WEBDAV_TIME_MEMORY)
-		return false;
-	f->time = (enum webdav_time)(*p - '0');
-	return true;
-}
-
-/* Sabre and the storage beneath it do all this; chunks.c moves into place. */
-static const struct webdav_facts nextcloud_facts = {
-	.if_match = true,
-	.if_none_match = true,
-	.stable_etag = true,
-	.move_over = true,
-	.time_moves = true,
-	.time = WEBDAV_TIME_HEADER,
-};
 
 struct probe {
 	struct webdav *w;
 	struct webdav_facts facts;
 	const char *a, *b; /* the two files */
-	const char *etag;  /* of a's content, as PUT told it; or NULL */
-	bool took_header;  /* the PUT said that it took X-OC-Mtime */
-	struct multistatus_item now;
+	bool a_is_there, b_is_there;
+	const char *etag; /* of a's content, as PUT told it; or NULL */
+	bool took_header; /* the PUT said that it took X-OC-Mtime */
+	struct multistatus_item now, now_b;
 };
 
 /*
@@ -113,7 +43,7 @@ static int answered(struct op *op, int rc, bool *ok)
 	return 0;
 }
 
-/* `content`: two of the same length, so that only an ETag tells them apart. */
+/* `content`: all of the same length, so that only an ETag tells them apart. */
 static int put(struct probe *p, struct op *op, const char *path,
 	       const char *content, const char *condition, const char *value,
 	       struct http_answer *a)
@@ -140,11 +70,6 @@ static const char *etag_of(const struct http_answer *a)
 	return a->status ? http_header(a, "ETag") : NULL;
 }
 
-static bool is_strong(const char *etag)
-{
-	return *etag == '"';
-}
-
 static bool shows(const struct probe *p, int64_t sec)
 {
 	int64_t ns;
@@ -165,52 +90,60 @@ static bool is_clock(const struct probe *p, const struct http_answer *a)
 	       apart >= -2 * NS_PER_SEC && apart <= 2 * NS_PER_SEC;
 }
 
-static int begin(struct probe *p, struct op *op)
+/*
+ * Write the first file and look at it; `create`: also as if it were not there
+ * yet.
+ */
+static int begin(struct probe *p, struct op *op, bool create)
 {
-	struct http_answer a;
+	struct http_answer a, second = { 0 };
 	const char *said;
+	bool ok = false;
 
-	if (put(p, op, p->a, "ferry 1\n", NULL, NULL, &a) < 0) {
+	if (put(p, op, p->a, "ferry one\n", NULL, NULL, &a) < 0) {
 		if (webdav_missing_parent(p->w, op, p->a) <= 0 ||
-		    put(p, op, p->a, "ferry 1\n", NULL, NULL, &a) < 0)
+		    put(p, op, p->a, "ferry one\n", NULL, NULL, &a) < 0)
 			return -1;
 	}
-	p->etag = etag_of(&a);
+	p->a_is_there = true;
 	said = http_header(&a, "X-OC-Mtime");
 	p->took_header = said && strcmp(said, "accepted") == 0;
+	if (create) {
+		if (answered(op,
+			     put(p, op, p->a, "ferry two\n", "If-None-Match",
+				 "*", &second),
+			     &ok) < 0)
+			return -1;
+		p->facts.if_none_match = second.status == 412;
+	}
 	if (webdav_look(p->w, op, p->a, &p->now) < 0)
 		return -1;
-	p->facts.clock = is_clock(p, &a);
+	p->etag = etag_of(ok ? &second : &a);
+	p->facts.clock = is_clock(p, ok ? &second : &a);
 	return 0;
 }
 
 /* After begin(): conditions, and the ETag of another content. */
 static int probe_etags(struct probe *p, struct op *op)
 {
+	static const char third[] = "ferry six\n";
 	struct webdav_facts *f = &p->facts;
 	struct multistatus_item first = p->now;
 	bool written = false, ok;
 	struct http_answer a;
 
 	if (answered(op,
-		     put(p, op, p->a, "ferry 2\n", "If-Match", "\"0-ferry-0\"",
-			 &a),
+		     put(p, op, p->a, third, "If-Match", "\"0-ferry-0\"", &a),
 		     &ok) < 0)
 		return -1;
 	f->if_match = a.status == 412;
 	written = ok;
-	if (answered(op,
-		     put(p, op, p->a, "ferry 2\n", "If-None-Match", "*", &a),
-		     &ok) < 0)
-		return -1;
-	f->if_none_match = a.status == 412;
-	written |= ok;
 	if (!written) {
-		bool strong = f->if_match && is_strong(first.tag);
+		bool strong = f->if_match && webdav_etag_is_strong(first.tag);
 
 		if (answered(op,
-			     put(p, op, p->a, "ferry 2\n",
-				 strong ? "If-Match" : NULL, first.tag, &a),
+			     put(p, op, p->a, third, strong ? "If-Match" : NULL,
+				 first.tag, &a),
 			     &ok) < 0)
 			return -1;
 		if (!ok)
@@ -219,15 +152,38 @@ static int probe_etags(struct probe *p, struct op *op)
 	}
 	if (webdav_look(p->w, op, p->a, &p->now) < 0)
 		return -1;
-	f->stable_etag = written && is_strong(first.tag) &&
-			 is_strong(p->now.tag) &&
+	f->stable_etag = written && webdav_etag_is_strong(first.tag) &&
+			 webdav_etag_is_strong(p->now.tag) &&
 			 strcmp(first.tag, p->now.tag) != 0 &&
 			 (!p->etag || strcmp(p->etag, first.tag) == 0);
 	return 0;
 }
 
-/* Each kind of property with a time of its own, then one look. */
-static int probe_properties(struct probe *p, struct op *op)
+/* Which of the properties has told the file's time, or kept it. */
+static enum webdav_time kept_time(const struct probe *p)
+{
+	static const enum webdav_time live[] = {
+		WEBDAV_TIME_PROP_LASTMODIFIED,
+		WEBDAV_TIME_PROP_WIN32,
+		WEBDAV_TIME_PROP_GETLAST,
+	};
+	struct entry e = { .mtime = MTIME_UNKNOWN };
+	int64_t ns;
+
+	for (size_t i = 0; i < ARRAY_LEN(live); i++)
+		if (shows(p, FIRST_SEC + live[i]))
+			return live[i];
+	if (webdav_modified(p->now.modified, &ns))
+		e.mtime = ns;
+	e.tag = *p->now.tag ? p->now.tag : NULL;
+	if (webdav_own_time(p->now.own, &e, &ns) &&
+	    webdav_seconds(ns) == FIRST_SEC + WEBDAV_TIME_PROP_OWN)
+		return WEBDAV_TIME_PROP_OWN;
+	return WEBDAV_TIME_MEMORY;
+}
+
+/* Each by itself, since some refuse all for one that they do not like. */
+static int try_each(struct probe *p, struct op *op)
 {
 	static const enum webdav_time kinds[] = {
 		WEBDAV_TIME_PROP_LASTMODIFIED,
@@ -235,9 +191,7 @@ static int probe_properties(struct probe *p, struct op *op)
 		WEBDAV_TIME_PROP_GETLAST,
 		WEBDAV_TIME_PROP_OWN,
 	};
-	struct entry e = { .mtime = MTIME_UNKNOWN };
 	struct webdav_facts f = { .if_match = false };
-	int64_t ns;
 	bool ok;
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -249,21 +203,27 @@ static int probe_properties(struct probe *p, struct op *op)
 			     &ok) < 0)
 			return -1;
 	}
-	if (webdav_look(p->w, op, p->a, &p->now) < 0)
+	return 0;
+}
+
+static int probe_properties(struct probe *p, struct op *op)
+{
+	int rc = webdav_try_times(p->w, op, p->a, FIRST_SEC, &p->now);
+	/* 405 and 501: it knows nothing of properties */
+	bool none = rc < 0 && op->err.kind == ERR_UNSUPPORTED, ok;
+
+	if (answered(op, rc, &ok) < 0)
 		return -1;
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		if (kinds[i] != WEBDAV_TIME_PROP_OWN &&
-		    shows(p, FIRST_SEC + kinds[i])) {
-			p->facts.time = kinds[i];
-			return 0;
-		}
+	if (ok) {
+		if (webdav_look(p->w, op, p->a, &p->now) < 0)
+			return -1;
+		p->facts.time = kept_time(p);
 	}
-	if (webdav_modified(p->now.modified, &ns))
-		e.mtime = ns;
-	e.tag = *p->now.tag ? p->now.tag : NULL;
-	if (webdav_own_time(p->now.own, &e, &ns) &&
-	    webdav_seconds(ns) == FIRST_SEC + WEBDAV_TIME_PROP_OWN)
-		p->facts.time = WEBDAV_TIME_PROP_OWN;
+	if (none || p->facts.time != WEBDAV_TIME_MEMORY)
+		return 0;
+	if (try_each(p, op) < 0 || webdav_look(p->w, op, p->a, &p->now) < 0)
+		return -1;
+	p->facts.time = kept_time(p);
 	return 0;
 }
 
@@ -274,6 +234,26 @@ static int probe_time(struct probe *p, struct op *op)
 		return probe_properties(p, op);
 	p->facts.time = p->took_header ? WEBDAV_TIME_HEADER : WEBDAV_TIME_DATE;
 	return 0;
+}
+
+/* Where that is known already: so that it can be seen whether it moves. */
+static int set_time(struct probe *p, struct op *op)
+{
+	const char *etag = *p->now.tag ? p->now.tag : NULL;
+	bool ok;
+
+	if (p->facts.time == WEBDAV_TIME_HEADER ||
+	    p->facts.time == WEBDAV_TIME_DATE ||
+	    p->facts.time == WEBDAV_TIME_MEMORY)
+		return 0;
+	if (answered(op,
+		     webdav_set_mtime(p->w, op, p->a, &p->facts,
+				      FIRST_SEC * NS_PER_SEC, etag),
+		     &ok) < 0)
+		return -1;
+	if (p->facts.time == WEBDAV_TIME_PROP_OWN)
+		return 0;
+	return webdav_look(p->w, op, p->a, &p->now);
 }
 
 static bool time_is_kept(const struct probe *p, const struct probe *before)
@@ -289,50 +269,6 @@ static bool time_is_kept(const struct probe *p, const struct probe *before)
 		e.mtime = ns;
 	e.tag = *p->now.tag ? p->now.tag : NULL;
 	return webdav_own_time(p->now.own, &e, &ns);
-}
-
-/* MOVE a onto b: without leave (its If header names a wrong ETag), and with. */
-static int probe_move(struct probe *p, struct op *op)
-{
-	struct webdav_facts *f = &p->facts;
-	const struct probe before = *p;
-	struct http_answer a;
-	const char *etag;
-	bool ok;
-
-	if (put(p, op, p->b, "ferry, another one\n", NULL, NULL, &a) < 0)
-		return -1;
-	etag = etag_of(&a);
-	if (f->stable_etag && !etag) {
-		if (webdav_look(p->w, op, p->b, &p->now) < 0)
-			return -1;
-		etag = p->now.tag;
-	}
-	if (f->stable_etag) {
-		if (answered(op,
-			     webdav_transfer(p->w, op, "MOVE", p->w, p->a, p->b,
-					     false, true, "\"0-ferry-0\""),
-			     &ok) < 0)
-			return -1;
-		f->if_header = !ok;
-		if (f->if_header &&
-		    answered(op,
-			     webdav_transfer(p->w, op, "MOVE", p->w, p->a, p->b,
-					     false, true, etag),
-			     &f->if_header) < 0)
-			return -1;
-	}
-	if (!f->if_header &&
-	    answered(op,
-		     webdav_transfer(p->w, op, "MOVE", p->w, p->a, p->b, false,
-				     true, NULL),
-		     &ok) < 0)
-		return -1;
-	if (webdav_look(p->w, op, p->b, &p->now) < 0)
-		return -1;
-	f->move_over = p->now.size == before.now.size;
-	f->time_moves = f->move_over && time_is_kept(p, &before);
-	return 0;
 }
 
 static int put_behind(struct probe *p, struct op *op)
@@ -372,8 +308,8 @@ static int keep_content(struct sink *sink, struct op *op, const void *bytes,
 }
 
 /*
- * Many ignore Content-Range, and make the piece the file; others make it as
- * large as it is to become.
+ * Write the second file, in two pieces.  Many ignore Content-Range, and make
+ * the last piece the file; others make it as large as it is to become.
  */
 static int probe_pieces(struct probe *p, struct op *op)
 {
@@ -385,189 +321,92 @@ static int probe_pieces(struct probe *p, struct op *op)
 
 	if (put(p, op, p->b, "abcd", NULL, NULL, &a) < 0)
 		return -1;
+	p->b_is_there = true;
 	rc = put_behind(p, op);
-	if (rc <= 0)
-		return rc;
-	rc = webdav_look(p->w, op, p->b, &p->now);
-	if (rc == 0 && p->now.size == 8) {
-		rc = answered(op, webdav_ask(p->w, op, p->b, false, &rq, &a),
-			      &ok);
-		p->facts.pieces = ok && strcmp(c.text.data, "abcdefgh") == 0;
-	}
+	if (rc < 0 || webdav_look(p->w, op, p->b, &p->now_b) < 0)
+		return -1;
+	if (rc == 0 || p->now_b.size != 8)
+		return 0;
+	rc = answered(op, webdav_ask(p->w, op, p->b, false, &rq, &a), &ok);
+	p->facts.pieces = ok && strcmp(c.text.data, "abcdefgh") == 0;
 	buf_free(&c.text);
 	return rc;
 }
 
-/* All of it; what it has made is removed, however it ends. */
-static int run(struct webdav *w, struct op *op, struct webdav_facts *out)
+/* MOVE a onto b: without leave (its If header names a wrong ETag), and with. */
+static int probe_move(struct probe *p, struct op *op)
 {
-	struct probe p = {
-		.w = w,
-		.a = webdav_aside(op, ""),
-		.b = webdav_aside(op, ""),
-	};
-	int rc = begin(&p, op);
+	struct webdav_facts *f = &p->facts;
+	const struct probe before = *p;
+	bool ok;
 
-	if (rc == 0)
-		rc = probe_etags(&p, op);
-	if (rc == 0)
-		rc = probe_time(&p, op);
-	if (rc == 0)
-		rc = probe_move(&p, op);
-	if (rc == 0)
-		rc = probe_pieces(&p, op);
-	if (rc < 0 || !p.facts.move_over)
-		webdav_discard(w, op, p.a);
-	webdav_discard(w, op, p.b);
-	/* A time that is lost when a file is moved must be set after that. */
-	if (p.facts.move_over && !p.facts.time_moves &&
-	    (p.facts.time == WEBDAV_TIME_HEADER ||
-	     p.facts.time == WEBDAV_TIME_DATE))
-		p.facts.time = WEBDAV_TIME_MEMORY;
-	*out = p.facts;
-	return rc < 0 ? err_wrap(&op->err, "trying out the server") : 0;
-}
-
-static const char *note_key(const struct webdav_service *s, struct op *op)
-{
-	return arena_printf(&op->arena, "webdav-facts %s", s->key);
-}
-
-static bool recall(struct webdav_service *s, struct op *op,
-		   struct webdav_facts *out)
-{
-	struct hash_memory *memory = remotes_memory(s->remotes, op);
-	const char *text;
-
-	return memory &&
-	       hash_memory_note_get(memory, op, note_key(s, op), &text) &&
-	       facts_parse(text, clock_wall(), out);
-}
-
-static void remember(struct webdav_service *s, struct op *op,
-		     const struct webdav_facts *f)
-{
-	struct hash_memory *memory = remotes_memory(s->remotes, op);
-	struct buf b = BUF_INIT;
-
-	facts_text(&b, f, clock_wall());
-	log_debug(NULL, "webdav: what %s can do: %s", s->url.host, b.data);
-	if (memory)
-		hash_memory_note_put(memory, note_key(s, op), b.data);
-	buf_free(&b);
-}
-
-void webdav_forget_facts(struct webdav *w, struct op *op)
-{
-	struct webdav_service *s = w->service;
-	struct hash_memory *memory = remotes_memory(s->remotes, op);
-
-	if (memory)
-		hash_memory_note_put(memory, note_key(s, op), NULL);
-}
-
-/* With the lock held: wait till nobody probes; whether the facts are there. */
-static bool await(struct webdav_service *s, struct op *op)
-{
-	while (s->probing && op_check(op) == 0) {
-		struct timespec until = timespec_of(clock_mono() + NS_PER_SEC);
-
-		pthread_cond_timedwait(&s->settled, &s->lock, &until);
+	if (f->stable_etag) {
+		if (answered(op,
+			     webdav_transfer(p->w, op, "MOVE", p->w, p->a, p->b,
+					     false, true, "\"0-ferry-0\""),
+			     &ok) < 0)
+			return -1;
+		f->if_header = !ok;
+		if (f->if_header &&
+		    answered(op,
+			     webdav_transfer(p->w, op, "MOVE", p->w, p->a, p->b,
+					     false, true, p->now_b.tag),
+			     &f->if_header) < 0)
+			return -1;
 	}
-	return s->probed;
-}
-
-static int find_out(struct webdav *w, struct op *op, struct webdav_facts *out)
-{
-	struct webdav_service *s = w->service;
-
-	if (s->nextcloud) {
-		*out = nextcloud_facts;
-		return 0;
-	}
-	if (recall(s, op, out))
-		return 0;
-	if (run(w, op, out) < 0)
+	if (!f->if_header &&
+	    answered(op,
+		     webdav_transfer(p->w, op, "MOVE", p->w, p->a, p->b, false,
+				     true, NULL),
+		     &ok) < 0)
 		return -1;
-	remember(s, op, out);
+	if (webdav_look(p->w, op, p->b, &p->now) < 0)
+		return -1;
+	f->move_over = p->now.size == before.now.size;
+	f->time_moves = f->move_over && time_is_kept(p, &before);
+	p->a_is_there = !f->move_over;
 	return 0;
 }
 
-/* With the lock held. */
-static void give(const struct webdav_service *s, struct webdav_facts *out)
+static int run(struct probe *p, struct op *op, bool basic, bool all)
 {
-	*out = s->facts;
-	if (s->times_here)
-		out->time = WEBDAV_TIME_MEMORY;
-}
-
-int webdav_facts(struct webdav *w, struct op *op, struct webdav_facts *out)
-{
-	struct webdav_service *s = w->service;
-	unsigned failures;
-	int rc;
-
-	pthread_mutex_lock(&s->lock);
-	failures = s->probe_failures;
-	if (s->probed || await(s, op)) {
-		give(s, out);
-		pthread_mutex_unlock(&s->lock);
-		return 0;
-	}
-	if (s->probing) { /* the work was called off */
-		pthread_mutex_unlock(&s->lock);
-		return op_check(op);
-	}
-	if (s->probe_failures != failures) { /* not each after the other */
-		op->err = s->probe_error;
-		pthread_mutex_unlock(&s->lock);
+	if (begin(p, op, basic) < 0)
 		return -1;
-	}
-	s->probing = true;
-	pthread_mutex_unlock(&s->lock);
-	rc = find_out(w, op, out);
-	pthread_mutex_lock(&s->lock);
-	s->probing = false;
-	if (rc == 0) {
-		s->facts = *out;
-		s->probed = true;
-		give(s, out);
-	} else if (op->err.kind != ERR_CANCELED) {
-		s->probe_failures++;
-		s->probe_error = op->err;
-	}
-	pthread_cond_broadcast(&s->settled);
-	pthread_mutex_unlock(&s->lock);
-	return rc;
+	if (all && probe_etags(p, op) < 0)
+		return -1;
+	if ((basic ? probe_time : set_time)(p, op) < 0)
+		return -1;
+	if (!all)
+		return 0;
+	if (probe_pieces(p, op) < 0 || probe_move(p, op) < 0)
+		return -1;
+	/* A time that is lost when a file is moved must be set after that. */
+	if (p->facts.move_over && !p->facts.time_moves &&
+	    (p->facts.time == WEBDAV_TIME_HEADER ||
+	     p->facts.time == WEBDAV_TIME_DATE))
+		p->facts.time = WEBDAV_TIME_MEMORY;
+	p->facts.all = true;
+	return 0;
 }
 
-bool webdav_facts_known(struct webdav *w, struct op *op,
-			struct webdav_facts *out)
+int webdav_probe(struct webdav *w, struct op *op, bool basic, bool all,
+		 struct webdav_facts *f)
 {
-	struct webdav_service *s = w->service;
-	struct webdav_facts f;
-	bool known;
+	struct probe p = {
+		.w = w,
+		.facts = *f,
+		.a = webdav_aside(op, ""),
+		.b = webdav_aside(op, ""),
+	};
+	int rc = run(&p, op, basic, all);
 
-	pthread_mutex_lock(&s->lock);
-	if (s->nextcloud && !s->probed) {
-		s->facts = nextcloud_facts;
-		s->probed = true;
-	}
-	known = s->probed || s->recalled;
-	s->recalled = true; /* once; who comes meanwhile does without */
-	pthread_mutex_unlock(&s->lock);
-	if (!known && recall(s, op, &f)) {
-		pthread_mutex_lock(&s->lock);
-		if (!s->probed) {
-			s->facts = f;
-			s->probed = true;
-		}
-		pthread_mutex_unlock(&s->lock);
-	}
-	pthread_mutex_lock(&s->lock);
-	known = s->probed;
-	if (known)
-		give(s, out);
-	pthread_mutex_unlock(&s->lock);
-	return known;
+	/* What a PUT without an answer has made must go, too. */
+	if (rc < 0 || p.a_is_there)
+		webdav_discard(w, op, p.a);
+	if (p.b_is_there)
+		webdav_discard(w, op, p.b);
+	if (rc < 0)
+		return err_wrap(&op->err, "trying out the server");
+	*f = p.facts;
+	return 0;
 }

@@ -226,13 +226,18 @@ static int put_found(struct webdav_job *j, struct op *op, struct entry *out)
 	return there ? put_old(j, op, &old, out) : put_new(j, op, out);
 }
 
+static bool goes_by_itself(const struct webdav_job *j)
+{
+	return j->opt->mode == PUT_CREATE && j->src->size <= SMALL_MAX &&
+	       j->facts.if_none_match;
+}
+
 static int put_as_told(struct webdav_job *j, struct op *op, struct entry *out)
 {
 	const struct put_opt *opt = j->opt;
 
 	/* The one PUT of a small file says by itself if something is there. */
-	if (opt->mode == PUT_CREATE && j->src->size <= SMALL_MAX &&
-	    j->facts.if_none_match)
+	if (goes_by_itself(j))
 		return put_new(j, op, out);
 	/* What is there is looked at just before it is replaced. */
 	if (opt->mode == PUT_OVER && !opt->inplace && j->facts.move_over)
@@ -278,6 +283,21 @@ static int name_obstacle(struct webdav_job *j, struct op *op)
 	return -1;
 }
 
+/*
+ * A new small file needs little, all else more; and so does a time that would
+ * cost each file a look, where the ETag that PUT tells cannot be trusted yet.
+ */
+static int find_facts(struct webdav_job *j, struct op *op)
+{
+	if (j->opt->mode == PUT_CREATE && j->src->size <= SMALL_MAX) {
+		if (webdav_facts_new(j->w, op, &j->facts) < 0)
+			return -1;
+		if (j->facts.clock || webdav_time_comes_along(j))
+			return 0;
+	}
+	return webdav_facts(j->w, op, &j->facts);
+}
+
 int webdav_put(struct backend *be, struct op *op, const char *path,
 	       struct source *src, const struct put_opt *opt, struct entry *out)
 {
@@ -292,7 +312,7 @@ int webdav_put(struct backend *be, struct op *op, const char *path,
 		return err_set(&op->err, ERR_IS_DIR, "a folder is there");
 	if (src->size < 0)
 		BUG("%s: a source without a size", be->name);
-	if (webdav_facts(j.w, op, &j.facts) < 0)
+	if (find_facts(&j, op) < 0)
 		return -1;
 	if (put_as_told(&j, op, out) == 0)
 		return 0;

@@ -111,8 +111,7 @@ static bool is_awaited(const char *path, const struct buf *names, int64_t now)
 
 	if (webdav_seconds(now) - made_at(name) > WAIT_SEC)
 		return false;
-	for (size_t at = 0; at < names->len;
-	     at += strlen(names->data + at) + 1)
+	for (size_t at = 0; at < names->len; at += strlen(names->data + at) + 1)
 		if (strcmp(names->data + at, name) == 0)
 			return true;
 	return false;

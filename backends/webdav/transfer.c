@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "backends/listing.h"
 #include "backends/webdav/propfind.h"
 #include "backends/webdav/write.h"
 #include "lib/log.h"
@@ -141,6 +140,17 @@ int webdav_transfer(struct webdav *w, struct op *op, const char *method,
 		return -1;
 	return transfer_once(w, op, method, from, src, dst, dir, overwrite,
 			     if_match);
+}
+
+struct webdav *webdav_same_service(struct webdav *w, struct op *op,
+				   struct backend *from)
+{
+	struct webdav *other = webdav_of(from);
+
+	if (other && other->service == w->service)
+		return other;
+	err_set(&op->err, ERR_UNSUPPORTED, "not within one service");
+	return NULL;
 }
 
 static struct webdav *keep_root(struct webdav *w, const struct put_opt *opt)
@@ -420,17 +430,6 @@ static int place_move(void *arg, struct op *op, bool over, const char *etag)
 	return 0;
 }
 
-static struct webdav *same_service(struct webdav *w, struct op *op,
-				   struct backend *from)
-{
-	struct webdav *other = webdav_of(from);
-
-	if (other && other->service == w->service)
-		return other;
-	err_set(&op->err, ERR_UNSUPPORTED, "not within one service");
-	return NULL;
-}
-
 /* The source must still be the file that was seen. */
 static int look_at_source(struct job *j, struct op *op,
 			  const struct entry *seen, const struct put_opt *opt)
@@ -475,7 +474,7 @@ int webdav_copy(struct backend *be, struct op *op, struct backend *from,
 	struct job j = { .w = w, .src = src, .dst = dst };
 	bool forgets;
 
-	j.from = same_service(w, op, from);
+	j.from = webdav_same_service(w, op, from);
 	if (!j.from)
 		return -1;
 	pthread_mutex_lock(&w->service->lock);
@@ -494,110 +493,8 @@ int webdav_move(struct backend *be, struct op *op, struct backend *from,
 	struct webdav *w = webdav_of(be);
 	struct job j = { .w = w, .src = src, .dst = dst };
 
-	j.from = same_service(w, op, from);
+	j.from = webdav_same_service(w, op, from);
 	if (!j.from)
 		return -1;
 	return run(&j, op, seen, opt, place_move, out);
-}
-
-static bool is_below(const char *path, const char *top)
-{
-	size_t n = strlen(top);
-
-	return n == 0 ||
-	       (strncmp(path, top, n) == 0 && (path[n] == '/' || !path[n]));
-}
-
-enum { CARRY_DEEP_MAX = 8192 }; /* bytes in a path */
-
-/* A folder that has been moved, on the way through all that is in it. */
-struct carry {
-	struct webdav *w, *from;
-	const char *src, *dst;
-	const struct webdav_facts *facts;
-	struct listing dirs; /* in this one */
-};
-
-static int carry_one(void *arg, struct op *op, const struct entry *e)
-{
-	struct carry *c = arg;
-	struct entry old = *e;
-	const char *path;
-
-	if (*e->name == '\0')
-		return 0;
-	if (e->kind == ENTRY_DIR)
-		return listing_add(&c->dirs, op, e);
-	old.mtime = MTIME_UNKNOWN;
-	path = arena_printf(&op->arena, "%s/%s", c->src, e->name);
-	webdav_remembered_mtime(c->from, op, path, &old);
-	if (old.mtime == MTIME_UNKNOWN || !e->tag)
-		return 0;
-	path = arena_printf(&op->arena, "%s/%s", c->dst, e->name);
-	return webdav_set_mtime(c->w, op, path, c->facts, old.mtime, e->tag);
-}
-
-/*
- * What this machine remembers by path goes along with a folder.  Where that
- * fails, the times are the server's: no file is worse for it.
- */
-static int carry_times(struct webdav *w, struct op *op, struct webdav *from,
-		       const char *src, const char *dst,
-		       const struct webdav_facts *f)
-{
-	struct carry c = { w, from, src, dst, f, LISTING_INIT };
-	struct posix_meta meta;
-	struct entry e;
-	int rc;
-
-	if (strlen(dst) > CARRY_DEEP_MAX)
-		return err_set(&op->err, ERR_CORRUPT,
-			       "the folders in it have no end");
-	rc = webdav_propfind(w, op, dst, 1, carry_one, &c);
-	if (rc == 0)
-		rc = listing_sort(&c.dirs, op);
-	while (rc == 0 && listing_next(&c.dirs, op, &e, &meta) == 1)
-		rc = carry_times(w, op, from,
-				 arena_printf(&op->arena, "%s/%s", src, e.name),
-				 arena_printf(&op->arena, "%s/%s", dst, e.name),
-				 f);
-	listing_free(&c.dirs);
-	return rc;
-}
-
-int webdav_move_dir(struct backend *be, struct op *op, struct backend *from,
-		    const char *src, const char *dst)
-{
-	struct webdav *w = webdav_of(be), *other = same_service(w, op, from);
-	struct webdav_facts f;
-	struct entry e;
-
-	if (!other)
-		return -1;
-	if (is_below(webdav_full_path(w, op, dst),
-		     webdav_full_path(other, op, src)))
-		return err_set(&op->err, ERR_INVALID,
-			       "a folder cannot be moved into itself");
-	if (webdav_find(other, op, src, &e) < 0) {
-		if (op->err.kind == ERR_NOT_FOUND)
-			op->err.kind = ERR_NO_DIR;
-		return -1;
-	}
-	if (e.kind != ENTRY_DIR)
-		return err_set(&op->err, ERR_NOT_DIR, "not a folder");
-	/* Merging is what a careless server might do in spite of Overwrite. */
-	if (webdav_find(w, op, dst, &e) == 0)
-		return err_set(&op->err, ERR_EXISTS, "something is there");
-	if (op->err.kind != ERR_NOT_FOUND && op->err.kind != ERR_NO_DIR)
-		return -1;
-	err_clear(&op->err);
-	if (webdav_transfer(w, op, "MOVE", other, src, dst, true, false, NULL) <
-	    0)
-		return -1;
-	if (webdav_facts_known(w, op, &f) && f.time == WEBDAV_TIME_MEMORY &&
-	    carry_times(w, op, other, src, dst, &f) < 0) {
-		log_debug(dst, "times in it are lost: %s", op->err.msg);
-		err_clear(&op->err);
-	}
-	return 0;
 }

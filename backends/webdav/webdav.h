@@ -14,8 +14,10 @@
  *	propfind.c	PROPFIND, and its answer as entries
  *	read.c		list, stat, get, quota
  *	change.c	mkdir, rmdir, unlink, purge
- *	transfer.c	copy, move, move_dir; keeping the old file
+ *	transfer.c	copy, move; keeping the old file
+ *	move_dir.c	move_dir
  *	probe.c		what this server can be trusted with
+ *	facts.c		the same, as it is known and remembered
  *	put.c		put, with the old file never in danger
  *	send.c		one PUT, and a file's time after it
  *	aside.c		by a name beside, which is moved into place
@@ -56,16 +58,20 @@ enum webdav_time {
 
 /* What the probe has shown, on a temporary file of its own. */
 struct webdav_facts {
-	bool if_match;      /* a wrong If-Match is refused with 412 */
-	bool if_none_match; /* so is If-None-Match: * onto a file */
-	bool stable_etag;   /* strong, the same in PUT and PROPFIND, and a
-			       change of content within a second changes it */
-	bool move_over;     /* MOVE with Overwrite: T replaces a file */
-	bool if_header;     /* MOVE heeds If: <dest> (["etag"]) */
-	bool time_moves;    /* a time set on a file is still there after MOVE */
+	/* What a new small file needs: */
+	bool if_none_match; /* If-None-Match: * onto a file is refused: 412 */
 	bool clock;         /* a file's time is that of the PUT's Date */
-	bool pieces;        /* PUT writes where its Content-Range says */
 	enum webdav_time time;
+
+	/* Everything else, false until it was asked for: */
+	bool all;
+	bool if_match;    /* so is a wrong If-Match */
+	bool stable_etag; /* strong, the same in PUT and PROPFIND, and a
+			     change of content within a second changes it */
+	bool move_over;   /* MOVE with Overwrite: T replaces a file */
+	bool if_header;   /* MOVE heeds If: <dest> (["etag"]) */
+	bool time_moves;  /* a time set on a file is still there after MOVE */
+	bool pieces;      /* PUT writes where its Content-Range says */
 };
 
 /* One server and account, shared by all its roots and threads. */
@@ -146,12 +152,15 @@ int webdav_propfind(struct webdav *w, struct op *op, const char *path,
 		    int depth, entry_fn *fn, void *arg) MUST_CHECK;
 
 /*
- * probe.c: the facts, from the memory if this server has been probed within 30
+ * facts.c: the facts, from the memory if this server has been probed within 30
  * days, else probed now in the root's folder, which is made if need be.  Only
- * for calls that write.  known: only if they are there, without a request.
+ * for calls that write.  new: those are enough that a new small file needs.
+ * known: only as far as they are there, without a request.
  */
 int webdav_facts(struct webdav *w, struct op *op,
 		 struct webdav_facts *out) MUST_CHECK;
+int webdav_facts_new(struct webdav *w, struct op *op,
+		     struct webdav_facts *out) MUST_CHECK;
 bool webdav_facts_known(struct webdav *w, struct op *op,
 			struct webdav_facts *out);
 
@@ -234,6 +243,10 @@ void webdav_give_back(struct webdav *w, struct op *op, const char *path,
 int webdav_transfer(struct webdav *w, struct op *op, const char *method,
 		    struct webdav *from, const char *src, const char *dst,
 		    bool dir, bool overwrite, const char *if_match) MUST_CHECK;
+
+/* `from` if it is of the same service as `w`, else NULL: ERR_UNSUPPORTED. */
+struct webdav *webdav_same_service(struct webdav *w, struct op *op,
+				   struct backend *from);
 
 /*
  * While a request may create the file or folder at `path` (though it says that

@@ -102,6 +102,9 @@ void tidy_end(struct tidy *t);
 const char *webdav_date_token(struct op *op, const struct http_answer *a,
 			      int64_t took, int64_t size);
 
+/* The same of a file as the server lists it, with the server's own time. */
+const char *webdav_time_token(struct op *op, const struct entry *e);
+
 /*
  * After a PUT to `path` was refused: 1 if that is for want of a parent, which
  * is there now; 0 with the error as it was; or -1 with what is wrong with it.
@@ -117,7 +120,23 @@ void webdav_discard(struct webdav *w, const struct op *op, const char *path);
 void webdav_discard_only(struct webdav *w, const struct op *op,
 			 const char *path, const char *etag);
 
-/* probe.c, for its test: the facts as a note, and back if not too old. */
+/*
+ * probe.c: `basic`, what webdav_facts_new() tells, which is in `f` already if
+ * it is not asked for; `all`, the rest.
+ */
+int webdav_probe(struct webdav *w, struct op *op, bool basic, bool all,
+		 struct webdav_facts *f) MUST_CHECK;
+
+/*
+ * mtime.c, for it: set by one request each property that may take a time, but
+ * for getlastmodified itself, which many refuse along with all others.  Each
+ * to another one: `first` and as many seconds as its kind says.
+ */
+int webdav_try_times(struct webdav *w, struct op *op, const char *path,
+		     int64_t first,
+		     const struct multistatus_item *now) MUST_CHECK;
+
+/* facts.c, for its test: the facts as a note, and back if not too old. */
 void facts_text(struct buf *b, const struct webdav_facts *f, int64_t now);
 bool facts_parse(const char *text, int64_t now, struct webdav_facts *f);
 

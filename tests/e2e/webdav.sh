@@ -24,6 +24,28 @@ print("\n".join(sorted(json.dumps(p) for p in paths)))
 PY
 paths() { /usr/bin/python3 "$BIN/paths.py" "$1"; }
 
+# A server that is not known yet: what it can do is found out as it is needed.
+echo new >"$SHM/new"
+for s in apache nginx; do
+	marked $s
+	XDG_STATE_HOME=$SHM/state-$s ferry copyto "$SHM/new" "$(at $s new)"
+	at_least "$s: the first small file takes few requests" 9 \
+		"$(requests "$(log_of $s)" .)"
+	marked $s
+	echo newer >>"$SHM/new"
+	XDG_STATE_HOME=$SHM/state-$s ferry copyto "$SHM/new" "$(at $s new)"
+	at_least "$s: the first overwrite more" 19 \
+		"$(requests "$(log_of $s)" .)"
+	marked $s
+	echo newest >>"$SHM/new"
+	XDG_STATE_HOME=$SHM/state-$s ferry copyto "$SHM/new" "$(at $s new)"
+	at_least "$s: and the next one few again" 6 \
+		"$(requests "$(log_of $s)" .)"
+	check "$s: it arrives" cmp "$SHM/new" "$(files $s)/new"
+	check "$s: nothing else is left" no_strays "$(files $s)"
+	rm "$(files $s)/new"
+done
+
 # There and back again.
 round_trip() {
 	local s=$1 S=$SHM/tree-$1 D=$SHM/back-$1 place there

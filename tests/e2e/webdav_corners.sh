@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../lib/webdav.sh"
 need apache2 rclone
 
-serve_all apache nextcloud
+serve_all apache nextcloud rclone
 front a apache
 front n nextcloud
 L=$SHM/local
@@ -232,5 +232,25 @@ at_least "called off with a server that hangs ends in time" $((150 - i)) 10
 kill -9 $pid 2>/dev/null
 wait $pid 2>/dev/null
 check "the old file is whole" grep -qx "of old" "$(files apache)/t/big"
+
+# A folder that is moved on a server that keeps no times: those that this
+# machine remembers go along, however deep, up to a bound.
+mkdir -p "$SHM/deep"
+dir=$SHM/deep
+for i in {1..300}; do
+	dir=$dir/d
+	mkdir "$dir"
+	[ $((i % 50)) != 0 ] || echo "$i" >"$dir/file"
+done
+echo top >"$SHM/deep/file"
+mkdir "$SHM/deep/other"
+echo other >"$SHM/deep/other/file"
+find "$SHM/deep" -type f -exec touch -d 2019-03-04 {} +
+exits 0 "a deep tree" copy "$SHM/deep" "$(at rclone deep)"
+exits 0 "is moved" move --delete-empty-src-dirs "$(at rclone deep)" \
+	"$(at rclone moved)"
+ferry lsf -R --format tp "$(at rclone moved)"
+is "with the times of all but the deepest" "$(grep -c '^2019.*file' "$OUT")" 7
+is "of which there is one" "$(grep -c 'file$' "$OUT")" 8
 
 e2e_end
