@@ -18,7 +18,8 @@ class Repos:
 
     def quietly(self, *command):
         subprocess.run([str(c) for c in command], check=True,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
 
     def tools(self):
         """What makes a new repository, name -> command."""
