@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/parse.h"
+
 enum { LINE_MAX_BYTES = 256 * 1024 };
 
 /* The bytes that coreutils escapes, and the letters it does it with. */
@@ -75,20 +77,11 @@ void sum_key_path(struct buf *b, const char *key)
 	}
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool read_hex(const char *s, uint8_t *out, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		int high = hex_digit(s[2 * i]);
-		int low = high < 0 ? -1 : hex_digit(s[2 * i + 1]);
+		int high = parse_hex_digit(s[2 * i]);
+		int low = high < 0 ? -1 : parse_hex_digit(s[2 * i + 1]);
 
 		if (low < 0)
 			return false;

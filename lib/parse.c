@@ -144,25 +144,40 @@ bool parse_decimal(const char *s, double *out)
 	return true;
 }
 
-bool parse_int(const char *s, int64_t *out)
+bool parse_int_n(const char *s, size_t n, int64_t *out)
 {
-	bool minus = *s == '-';
-	int64_t n = 0;
+	const char *end = s + n;
+	bool minus = n > 0 && *s == '-';
+	int64_t v = 0;
 
-	if (*s == '-' || *s == '+')
+	if (minus || (n > 0 && *s == '+'))
 		s++;
-	if (!*s)
+	if (s == end)
 		return false;
-	for (; *s; s++) {
+	for (; s < end; s++) {
 		/* downwards, since INT64_MIN has no positive counterpart */
-		if (!is_digit(*s) || __builtin_mul_overflow(n, 10, &n) ||
-		    __builtin_sub_overflow(n, *s - '0', &n))
+		if (!is_digit(*s) || __builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_sub_overflow(v, *s - '0', &v))
 			return false;
 	}
-	if (!minus && n == INT64_MIN)
+	if (!minus && v == INT64_MIN)
 		return false;
-	*out = minus ? n : -n;
+	*out = minus ? v : -v;
 	return true;
+}
+
+bool parse_int(const char *s, int64_t *out)
+{
+	return parse_int_n(s, strlen(s), out);
+}
+
+int parse_hex_digit(char c)
+{
+	if (is_digit(c))
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 bool parse_bool(const char *s, bool *out)

@@ -19,7 +19,12 @@ bool parse_size(const char *s, bool bare_k, int64_t *out);
    plain numbers of seconds: ns. */
 bool parse_duration(const char *s, int64_t *out);
 
+/* _n: the `n` bytes at `s`, wherever the text ends. */
 bool parse_int(const char *s, int64_t *out);
+bool parse_int_n(const char *s, size_t n, int64_t *out);
+
+/* The value of a hexadecimal digit of either case; -1 if it is none. */
+int parse_hex_digit(char c);
 
 /* "10", "0.5": no sign and no exponent. */
 bool parse_decimal(const char *s, double *out);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/parse.h"
 #include "lib/utf8.h"
 
 /* Longer than any server takes, and short enough to copy without a thought. */
@@ -16,14 +17,6 @@ static bool is_alpha(char c)
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
-}
-
-static int hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static bool is_unreserved(char c)
@@ -68,8 +61,9 @@ bool url_decode(struct buf *b, const char *text, size_t n)
 		char c = text[i];
 
 		if (c == '%') {
-			int high = i + 1 < n ? hex_value(text[i + 1]) : -1;
-			int low = i + 2 < n ? hex_value(text[i + 2]) : -1;
+			int high =
+				i + 1 < n ? parse_hex_digit(text[i + 1]) : -1;
+			int low = i + 2 < n ? parse_hex_digit(text[i + 2]) : -1;
 
 			if (high < 0 || low < 0)
 				goto bad;
@@ -152,7 +146,8 @@ static bool is_ipv6(const char *text, size_t n)
 	bool colon = false;
 
 	for (size_t i = 0; i < n; i++) {
-		if (hex_value(text[i]) < 0 && text[i] != ':' && text[i] != '.')
+		if (parse_hex_digit(text[i]) < 0 && text[i] != ':' &&
+		    text[i] != '.')
 			return false;
 		colon = colon || text[i] == ':';
 	}

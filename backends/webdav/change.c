@@ -4,12 +4,6 @@
 #include "backends/webdav/propfind.h"
 #include "backends/webdav/write.h"
 
-/* The whole service as a root: for what may lie above a backend's own. */
-static struct webdav top_of(const struct webdav *w, char *none)
-{
-	return (struct webdav){ .service = w->service, .root = none };
-}
-
 static int is_a_folder(struct op *op)
 {
 	return err_set(&op->err, ERR_IS_DIR, "a folder is there");
@@ -79,7 +73,7 @@ int webdav_mkdir(struct backend *be, struct op *op, const char *dir)
 {
 	struct webdav *w = webdav_of(be);
 	char none[1] = "", *path;
-	struct webdav top = top_of(w, none);
+	struct webdav top = webdav_top(w, none);
 	const char *full = webdav_full_path(w, op, dir);
 	size_t n = strlen(full), end = n;
 	int rc;

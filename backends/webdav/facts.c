@@ -40,7 +40,6 @@ void facts_text(struct buf *b, const struct webdav_facts *f, int64_t now)
 bool facts_parse(const char *text, int64_t now, struct webdav_facts *f)
 {
 	int64_t when, age;
-	char number[24];
 	const char *p;
 	size_t n;
 
@@ -49,15 +48,11 @@ bool facts_parse(const char *text, int64_t now, struct webdav_facts *f)
 		return false;
 	p = text + 2;
 	n = strcspn(p, " ");
-	if (n == 0 || n >= sizeof(number) || p[n] == '\0')
-		return false;
-	memcpy(number, p, n);
-	number[n] = '\0';
-	p += n + 1;
-	if (!parse_int(number, &when) ||
+	if (p[n] == '\0' || !parse_int_n(p, n, &when) ||
 	    __builtin_sub_overflow(webdav_seconds(now), when, &age) ||
 	    age < 0 || age > GOOD_FOR_SEC)
 		return false;
+	p += n + 1;
 	if (strspn(p, "01") != ARRAY_LEN(flags) ||
 	    strlen(p) != ARRAY_LEN(flags) + 2 || p[ARRAY_LEN(flags)] != ' ')
 		return false;

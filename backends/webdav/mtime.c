@@ -129,20 +129,12 @@ const char *webdav_time_token(struct op *op, const struct entry *e)
 static bool is_of_date(const char *token, const struct entry *e)
 {
 	const char *slash = strchr(token, '/');
-	char number[24];
 	int64_t sec, size;
-	size_t n;
 
-	if (strncmp(token, "<=", 2) != 0 || !slash)
-		return false;
-	n = (size_t)(slash - token - 2);
-	if (n >= sizeof(number))
-		return false;
-	memcpy(number, token + 2, n);
-	number[n] = '\0';
-	return parse_int(number, &sec) && parse_int(slash + 1, &size) &&
-	       e->mtime != MTIME_UNKNOWN && webdav_seconds(e->mtime) <= sec &&
-	       e->size == size;
+	return strncmp(token, "<=", 2) == 0 && slash &&
+	       parse_int_n(token + 2, (size_t)(slash - token - 2), &sec) &&
+	       parse_int(slash + 1, &size) && e->mtime != MTIME_UNKNOWN &&
+	       webdav_seconds(e->mtime) <= sec && e->size == size;
 }
 
 /* "<ns> <token>" */
@@ -150,13 +142,10 @@ bool webdav_own_time(const char *text, const struct entry *e, int64_t *mtime)
 {
 	size_t n = strcspn(text, " ");
 	struct buf now = BUF_INIT;
-	char number[24];
 	bool same;
 
-	if (n == 0 || n >= sizeof(number) || text[n] == '\0')
+	if (text[n] == '\0')
 		return false;
-	memcpy(number, text, n);
-	number[n] = '\0';
 	/* Apache's ETag loses its "W/" when the file is a second old. */
 	if (e->tag)
 		buf_adds(&now, e->tag);
@@ -165,7 +154,7 @@ bool webdav_own_time(const char *text, const struct entry *e, int64_t *mtime)
 	same = is_of_date(text + n + 1, e) ||
 	       (now.len && webdav_same_etag(now.data, text + n + 1));
 	buf_free(&now);
-	return same && parse_int(number, mtime) && *mtime != MTIME_UNKNOWN;
+	return same && parse_int_n(text, n, mtime) && *mtime != MTIME_UNKNOWN;
 }
 
 /* The property as it is written, or NULL where none takes a time. */

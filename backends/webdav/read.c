@@ -110,16 +110,11 @@ static bool parse_range(const char *text, int64_t *first, int64_t *last,
 	text += 6;
 	for (size_t i = 0; i < ARRAY_LEN(out); i++) {
 		size_t n = strspn(text, "0123456789");
-		char number[24];
 
 		*out[i] = -1;
 		if (i == 2 && strcmp(text, "*") == 0)
 			break;
-		if (n == 0 || n >= sizeof(number) || text[n] != ends[i])
-			return false;
-		memcpy(number, text, n);
-		number[n] = '\0';
-		if (!parse_int(number, out[i]))
+		if (text[n] != ends[i] || !parse_int_n(text, n, out[i]))
 			return false;
 		text += n + 1;
 	}
@@ -447,7 +442,7 @@ int webdav_quota(struct backend *be, struct op *op, struct quota *out)
 		"<d:quota-available-bytes/><d:quota-used-bytes/>";
 	struct webdav *w = webdav_of(be);
 	char none[1] = "";
-	struct webdav top = { .service = w->service, .root = none };
+	struct webdav top = webdav_top(w, none);
 	struct quota q = { -1, -1, -1, -1, -1 };
 	int rc = webdav_propfind_items(w, op, "", true, false, what, NULL,
 				       quota_one, &q);

@@ -10,6 +10,7 @@
 
 #include "backends/webdav/journal.h"
 #include "backends/webdav/write.h"
+#include "lib/parse.h"
 
 #define PREFIX ".ferry-tmp."
 
@@ -48,11 +49,8 @@ static int64_t made_at(const char *name)
 	int64_t at = 0;
 
 	name += sizeof(PREFIX) - 1;
-	for (size_t i = 0; i < TIME_DIGITS; i++) {
-		char c = name[i];
-
-		at = at * 16 + (c <= '9' ? c - '0' : c - 'a' + 10);
-	}
+	for (size_t i = 0; i < TIME_DIGITS; i++)
+		at = at * 16 + parse_hex_digit(name[i]);
 	return at;
 }
 

@@ -22,6 +22,11 @@ struct webdav *webdav_of(struct backend *be)
 				      : NULL;
 }
 
+struct webdav webdav_top(const struct webdav *w, char *none)
+{
+	return (struct webdav){ .service = w->service, .root = none };
+}
+
 const char *webdav_url(const struct webdav *w, struct op *op, const char *path,
 		       bool dir)
 {
@@ -413,6 +418,16 @@ static int fill(struct webdav_service *s, const struct remote_conf *conf,
 	    parse_headers(conf, op, &http.headers) < 0 ||
 	    conf_password(conf, "pass", op, &http.pass) < 0)
 		return -1;
+	if (http.pass && !http.user)
+		return err_set(&op->err, ERR_INVALID,
+			       "%s: option \"pass\" is of no use without "
+			       "\"user\"",
+			       conf->name);
+	if (command && bearer)
+		return err_set(&op->err, ERR_INVALID,
+			       "%s: \"bearer_token\" and "
+			       "\"bearer_token_command\" exclude each other",
+			       conf->name);
 	if (command && command_split(&op->arena, "bearer_token_command",
 				     command, &words, &op->err) < 0)
 		return err_wrap(&op->err, "%s", conf->name);

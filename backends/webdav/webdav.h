@@ -117,6 +117,12 @@ struct webdav {
 		strays; /* paths that webdav_note_stray() has; each with NUL */
 };
 
+/*
+ * The whole service as a root: for what may lie above that of `w`.  none: "",
+ * which lasts as long.
+ */
+struct webdav webdav_top(const struct webdav *w, char *none);
+
 /* NULL if `be` is of another driver. */
 struct webdav *webdav_of(struct backend *be);
 

@@ -127,6 +127,15 @@ static void integers_are_read_to_their_limits(void)
 	CHECK(parse_int("-9223372036854775808", &n) && n == INT64_MIN);
 	CHECK(parse_int("+7", &n) && n == 7);
 	CHECK(parse_int("-0", &n) && n == 0);
+	CHECK(parse_int_n("123/", 3, &n) && n == 123);
+	CHECK(parse_int_n("123", 1, &n) && n == 1);
+	CHECK(parse_int_n("-12", 2, &n) && n == -1);
+	CHECK(!parse_int_n("123/", 4, &n));
+	CHECK(!parse_int_n("-1", 1, &n));
+	CHECK(!parse_int_n("1", 0, &n));
+	CHECK(!parse_int_n("1\0", 2, &n));
+	CHECK(!parse_int_n("9223372036854775808", 19, &n));
+	CHECK(parse_int_n("9223372036854775808", 18, &n));
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		CHECK(!parse_int(bad[i], &n));
 }
@@ -222,6 +231,18 @@ static void numbers_may_have_a_fraction(void)
 		CHECK(!parse_decimal(bad[i], &d));
 }
 
+static void digits_are_hexadecimal_in_either_case(void)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (int i = 0; i < 16; i++)
+		CHECK(parse_hex_digit(digits[i]) == i);
+	CHECK(parse_hex_digit('A') == 10 && parse_hex_digit('F') == 15);
+	for (const char *none = "/:@G`g -"; *none; none++)
+		CHECK(parse_hex_digit(*none) == -1);
+	CHECK(parse_hex_digit('\0') == -1);
+}
+
 int main(void)
 {
 	RUN(sizes_are_read_as_rclone_reads_them);
@@ -235,5 +256,6 @@ int main(void)
 	RUN(a_shown_whole_duration_is_read_back);
 	RUN(times_are_shown_to_the_nanosecond);
 	RUN(numbers_may_have_a_fraction);
+	RUN(digits_are_hexadecimal_in_either_case);
 	return 0;
 }

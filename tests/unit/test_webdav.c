@@ -49,6 +49,12 @@ static void options_are_checked_before_a_server_is_asked(void)
 		ERR_INVALID);
 	refused(":webdav,url='http://x/',bearer_token_command='\"x':",
 		ERR_INVALID);
+	refused(":webdav,url='http://x/',bearer_token=secret,"
+		"bearer_token_command=x:",
+		ERR_INVALID);
+	refused(":webdav,url='http://x/',"
+		"pass=lgZwpQr0UU-Vq31MmJQC0rMYBIRtlA:",
+		ERR_INVALID);
 	places_end(&p);
 }
 
