@@ -13,17 +13,15 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "backends/webdav/propfind.h"
-#include "lib/file.h"
 #include "lib/log.h"
 
 #define PART_MIN (INT64_C(10) << 20)
 #define PREFIX   "ferry-"
 #define OLD_NS   (INT64_C(24) * 60 * 60 * NS_PER_SEC)
 
-enum { PARTS_MAX = 10000, JOURNAL_MAX = 4096 };
+enum { PARTS_MAX = 10000 };
 
 /* ".../dav/uploads/USER/", or NULL if the remote's URL has another form. */
 static const char *uploads_url(const struct webdav *w, struct arena *a)
@@ -95,95 +93,12 @@ static const char *draw_id(struct op *op)
 			    draw[0], draw[1]);
 }
 
-static bool is_id(const char *text)
+bool upload_is_id(const char *text)
 {
 	size_t n = sizeof(PREFIX) - 1;
 
 	return strncmp(text, PREFIX, n) == 0 && strlen(text) == n + 32 &&
 	       strspn(text + n, "0123456789abcdef") == 32;
-}
-
-/* Where the journal of an upload to this place is, if one can be kept. */
-static const char *journal_path(const struct upload *u, struct op *op)
-{
-	const char *state = u->w->service->remotes->state_dir;
-	const char *key = arena_printf(&op->arena, "%s\n%s", u->w->service->key,
-				       webdav_full_path(u->w, op, u->path));
-	struct hasher *h;
-	struct digests d = { 0 };
-	struct buf b = BUF_INIT;
-	const char *path;
-
-	if (!state || u->parts < 2 || !u->src->stable || !u->src->seek ||
-	    u->opt->mtime == MTIME_UNKNOWN)
-		return NULL;
-	h = hasher_new(1u << HASH_SHA256);
-	hasher_add(h, key, strlen(key));
-	hasher_end(h, &d);
-	hasher_free(h);
-	digest_hex(&b, &d, HASH_SHA256);
-	path = arena_printf(&op->arena, "%s/webdav-uploads/%s", state, b.data);
-	buf_free(&b);
-	return path;
-}
-
-/* What the source is: of another one, no part may be used. */
-static const char *describe(const struct upload *u, struct op *op)
-{
-	const char *sum = webdav_checksum(op, &u->opt->hash);
-
-	return arena_printf(
-		&op->arena, "%" PRId64 " %" PRId64 " %" PRId64 " %s",
-		u->src->size, u->opt->mtime, u->part, sum ? sum : "-");
-}
-
-const char *webdav_journal_parse(struct arena *a, const char *text,
-				 const char *source, bool *same)
-{
-	size_t n = strcspn(text, " \n");
-	char *id = arena_memdup(a, text, n + 1);
-
-	id[n] = '\0';
-	*same = text[n] == ' ' &&
-		strncmp(text + n + 1, source, strlen(source)) == 0 &&
-		strcmp(text + n + 1 + strlen(source), "\n") == 0;
-	return is_id(id) ? id : NULL;
-}
-
-/* The folder of an earlier run's upload to this place, or NULL. */
-static const char *recall(struct upload *u, struct op *op, bool *same)
-{
-	struct buf text = BUF_INIT;
-	const char *id = NULL;
-
-	if (!u->journal)
-		return NULL;
-	if (file_read(op, u->journal, JOURNAL_MAX, &text) == 0)
-		id = webdav_journal_parse(&op->arena, text.data,
-					  describe(u, op), same);
-	else
-		err_clear(&op->err);
-	buf_free(&text);
-	return id;
-}
-
-/* A journal that cannot be kept costs the next run time, no more. */
-static void note(struct upload *u, struct op *op, const char *id)
-{
-	const char *text =
-		arena_printf(&op->arena, "%s %s\n", id, describe(u, op));
-
-	if (u->journal && file_write(op, u->journal, text, strlen(text)) < 0) {
-		log_debug(u->path, "no journal: %s", op->err.msg);
-		err_clear(&op->err);
-		u->journal = NULL;
-	}
-}
-
-static void forget(const struct upload *u)
-{
-	if (u->journal && unlink(u->journal) < 0)
-		log_debug(u->path, "its journal stays");
 }
 
 static void discard_url(struct webdav *w, const struct op *op, const char *url)
@@ -229,7 +144,8 @@ static int see_part(void *arg, struct op *op,
 static int resume(struct upload *u, struct op *op, const char *base)
 {
 	bool same = false;
-	const char *id = recall(u, op, &same);
+	const char *id =
+		webdav_journal_read(&u->journal, op, upload_is_id, &same);
 	const struct err_info *info;
 
 	if (!id)
@@ -266,10 +182,10 @@ static int make_folder(struct upload *u, struct op *op, const char *base)
 
 	u->url = arena_printf(&op->arena, "%s%s/", base, id);
 	rq.url = u->url;
-	note(u, op, id);
+	webdav_journal_note(&u->journal, op, id);
 	if (webdav_ask_url(u->w, op, &rq, NULL) == 0)
 		return 0;
-	forget(u);
+	webdav_journal_forget(&u->journal);
 	if (op->err.code != 404 && op->err.code != 405 && op->err.code != 409 &&
 	    op->err.code != 501)
 		return -1;
@@ -347,7 +263,9 @@ static int begin(struct upload *u, struct op *op)
 	u->parts = (unsigned)((u->src->size + u->part - 1) / u->part);
 	u->have = arena_alloc(&op->arena, u->parts * sizeof(*u->have));
 	u->to = webdav_url(u->w, op, u->path, false);
-	u->journal = journal_path(u, op);
+	if (u->parts > 1)
+		webdav_journal_open(&u->journal, u->w, op, u->path, u->src,
+				    u->opt, u->part);
 	rc = resume(u, op, base);
 	if (rc == 0)
 		rc = make_folder(u, op, base);
@@ -356,8 +274,7 @@ static int begin(struct upload *u, struct op *op)
 
 bool upload_is_kept(const struct upload *u, const struct err *why)
 {
-	return u->journal &&
-	       (err_info(why->kind)->retry || why->kind == ERR_CANCELED);
+	return webdav_journal_is_worth(&u->journal, why);
 }
 
 static void give_up(struct upload *u, const struct op *op)
@@ -365,7 +282,7 @@ static void give_up(struct upload *u, const struct op *op)
 	if (upload_is_kept(u, &op->err))
 		return;
 	discard_url(u->w, op, u->url);
-	forget(u);
+	webdav_journal_forget(&u->journal);
 }
 
 /* The time that the file has now. */
@@ -384,22 +301,39 @@ static int64_t settle_time(struct upload *u, struct op *op, const char *etag)
 	return MTIME_UNKNOWN;
 }
 
+static int run(struct upload *u, struct op *op)
+{
+	if (begin(u, op) < 0)
+		return -1;
+	if (upload_send(u, op) == 0 &&
+	    webdav_place(u->w, op, u->path, u->opt, &u->facts, put_together,
+			 u) == 0) {
+		webdav_journal_forget(&u->journal);
+		return 0;
+	}
+	give_up(u, op);
+	return -1;
+}
+
 int webdav_put_chunks(struct webdav *w, struct op *op, const char *path,
 		      struct source *src, const struct put_opt *opt,
 		      struct entry *out)
 {
-	struct upload u = { .w = w, .path = path, .src = src, .opt = opt };
+	struct upload u = { .w = w,
+			    .path = path,
+			    .src = src,
+			    .opt = opt,
+			    .journal = WEBDAV_NO_JOURNAL };
 	int64_t mtime = MTIME_UNKNOWN;
 	const char *etag = NULL;
+	int rc;
 
-	if (webdav_facts(w, op, &u.facts) < 0 || begin(&u, op) < 0)
+	if (webdav_facts(w, op, &u.facts) < 0)
 		return -1;
-	if (upload_send(&u, op) < 0 ||
-	    webdav_place(w, op, path, opt, &u.facts, put_together, &u) < 0) {
-		give_up(&u, op);
+	rc = run(&u, op);
+	webdav_journal_close(&u.journal);
+	if (rc < 0)
 		return -1;
-	}
-	forget(&u);
 	if (u.answer.status) {
 		etag = http_header(&u.answer, "ETag");
 		mtime = settle_time(&u, op, etag);
@@ -420,7 +354,7 @@ static int see_upload(void *arg, struct op *op,
 	int64_t ns, age;
 
 	(void)op;
-	if (item->dir && is_id(item->name) &&
+	if (item->dir && upload_is_id(item->name) &&
 	    webdav_modified(item->modified, &ns) &&
 	    !__builtin_sub_overflow(t->now, ns, &age) && age > OLD_NS)
 		buf_add(&t->names, item->name, strlen(item->name) + 1);

@@ -62,10 +62,6 @@ void webdav_content_headers(struct webdav *w, struct op *op,
 			    const struct put_opt *opt,
 			    struct webdav_headers *h);
 
-/* "<id> <what the source is>\n": the id or NULL, *same if it is `source`. */
-const char *webdav_journal_parse(struct arena *a, const char *text,
-				 const char *source, bool *same);
-
 /* "SHA1:..." for OC-Checksum, or NULL if no hash is known. */
 const char *webdav_checksum(struct op *op, const struct digests *d);
 

@@ -2,8 +2,7 @@
 
 #include <unistd.h>
 
-#include "backends/webdav/journal.h"
-#include "backends/webdav/write.h"
+#include "backends/webdav/chunks.h"
 #include "lib/file.h"
 #include "tests/unit/scratch.h"
 
@@ -148,6 +147,16 @@ static void all_names_in_journals_can_be_had(void)
 	tear_down();
 }
 
+static void folders_of_uploads_have_names_of_one_form(void)
+{
+	CHECK(upload_is_id("ferry-0123456789abcdef0123456789abcdef"));
+	CHECK(!upload_is_id("ferry-0123456789abcdef0123456789abcdef0"));
+	CHECK(!upload_is_id("ferry-0123456789abcdef0123456789abcde"));
+	CHECK(!upload_is_id("ferry-0123456789abcdef0123456789abcd/."));
+	CHECK(!upload_is_id("other-0123456789abcdef0123456789abcdef"));
+	CHECK(!upload_is_id(""));
+}
+
 static bool any(const char *id)
 {
 	return *id != '\0';
@@ -179,6 +188,7 @@ int main(void)
 	RUN(an_upload_that_is_under_way_has_its_journal_alone);
 	RUN(no_journal_is_kept_of_what_cannot_be_known_again);
 	RUN(all_names_in_journals_can_be_had);
+	RUN(folders_of_uploads_have_names_of_one_form);
 	RUN(words_of_another_form_are_no_journal);
 	return 0;
 }

@@ -91,35 +91,6 @@ static void our_own_time_belongs_to_one_etag(void)
 	CHECK(!webdav_own_time("7 Fri, 15 Jan 2027 08:00:00 GMT", &e, &ns));
 }
 
-static void an_upload_goes_on_only_with_its_source(void)
-{
-	static const char id[] = "ferry-0123456789abcdef0123456789abcdef";
-	struct arena a = { 0 };
-	bool same;
-
-	CHECK_STR(webdav_journal_parse(
-			  &a, "ferry-0123456789abcdef0123456789abcdef 1 2\n",
-			  "1 2", &same),
-		  id);
-	CHECK(same);
-	CHECK_STR(webdav_journal_parse(
-			  &a, "ferry-0123456789abcdef0123456789abcdef 1 23\n",
-			  "1 2", &same),
-		  id);
-	CHECK(!same);
-	/* Cut while it was written, or with what no folder of ours is called */
-	CHECK(webdav_journal_parse(&a,
-				   "ferry-0123456789abcdef0123456789abcdef 1 2",
-				   "1 2", &same));
-	CHECK(!same);
-	CHECK(!webdav_journal_parse(&a, "", "", &same));
-	CHECK(!webdav_journal_parse(&a, "\n", "", &same));
-	CHECK(!webdav_journal_parse(
-		&a, "ferry-0123456789abcdef0123456789abcd/. 1 2\n", "1 2",
-		&same));
-	arena_free(&a);
-}
-
 static void names_beside_are_known_and_differ(void)
 {
 	struct cancel c;
@@ -173,7 +144,6 @@ int main(void)
 	RUN(facts_are_good_for_thirty_days);
 	RUN(notes_of_another_form_are_no_facts);
 	RUN(our_own_time_belongs_to_one_etag);
-	RUN(an_upload_goes_on_only_with_its_source);
 	RUN(names_beside_are_known_and_differ);
 	RUN(only_old_asides_are_strays);
 	return 0;
