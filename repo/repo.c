@@ -84,6 +84,11 @@ static int open_config(struct repo *r, struct op *op, const struct buf *sealed)
 static int open_key(struct repo *r, struct op *op,
 		    const struct repo_open_opt *opt)
 {
+	if (opt->known) {
+		*r->key = *opt->known;
+		r->key_id = opt->known_id;
+		return 0;
+	}
 	for (unsigned n = 0; n < ATTEMPTS; n++) {
 		struct err why = op->err;
 		char *password = NULL;

@@ -40,6 +40,13 @@ struct repo_password {
 struct repo_open_opt {
 	struct repo_password *password;
 	const char *key_hint;
+
+	/*
+	 * The master key of an earlier opening, and what its key_id was: then
+	 * no password is asked for; or NULL.
+	 */
+	const struct envelope_key *known;
+	struct id known_id;
 	const char *cache_dir;
 	bool cache_always;
 	enum compression compression;
