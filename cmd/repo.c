@@ -7,6 +7,7 @@ static const struct cmd *const subs[] = {
 	&cmd_repo_init,
 	&cmd_repo_backup,
 	&cmd_repo_snapshots,
+	&cmd_repo_check,
 	&cmd_repo_list,
 	&cmd_repo_cat,
 	&cmd_repo_unlock,

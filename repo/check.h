@@ -8,9 +8,11 @@
  * Is everything there and whole?
  */
 enum damage_kind {
+	DAMAGE_KEY,      /* cannot be read */
 	DAMAGE_SNAPSHOT, /* cannot be read */
 	DAMAGE_INDEX,    /* cannot be read */
-	DAMAGE_PACK,     /* missing, cut, or its bytes are not its name's */
+	DAMAGE_GONE,     /* a pack that is not there */
+	DAMAGE_PACK,     /* cut, or its bytes are not its name's, or a blob's */
 	DAMAGE_HEADER,   /* a pack's header is not what the index says */
 	DAMAGE_BLOB,     /* cannot be opened, or is another */
 	DAMAGE_TREE,     /* a tree that a snapshot needs, or its form */
@@ -20,11 +22,15 @@ enum damage_kind {
 	HINT_DUPLICATE   /* packs named by several indexes: no damage */
 };
 
+enum { CHECK_FILES = 20 };
+
 struct damage {
 	enum damage_kind kind;
 	const struct id *id;       /* of what is damaged, or NULL */
 	const struct id *snapshot; /* DAMAGE_FILE: the snapshot, and */
-	const char *path;          /* which file or folder of it */
+	const char *path;          /* which file or folder of it; of more than
+				      CHECK_FILES for one damage, no more
+				      than their number is told, in `text` */
 	const char *text;          /* one sentence */
 };
 
