@@ -6,12 +6,11 @@
 #include "cmd/dialog.h"
 #include "cmd/globals.h"
 #include "crypt/secret.h"
-#include "lib/command.h"
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/vec.h"
 
-enum { PASSWORD_MAX = 64 * 1024, ATTEMPTS = 3, PLACE_MAX = 64 * 1024 };
+enum { ATTEMPTS = 3, PLACE_MAX = 64 * 1024 };
 
 #define REPO(type, letter, name, arg, field, help) \
 	OPT_AT(type, letter, name, arg, struct repo_flags, field, help)
@@ -59,23 +58,6 @@ const struct opt snapshot_filter_opts[] = {
 	{ .type = OPT_END }
 };
 
-const char *repo_env(const char *name)
-{
-	static const char *const prefixes[] = { "FERRY_", "RESTIC_" };
-
-	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
-		struct buf b = BUF_INIT;
-		const char *value;
-
-		buf_addf(&b, "%s%s", prefixes[i], name);
-		value = getenv(b.data);
-		buf_free(&b);
-		if (value && *value)
-			return value;
-	}
-	return NULL;
-}
-
 struct strings strings_of(struct arena *a, const struct opt_list *l)
 {
 	const char **at = arena_alloc(a, (l->n + 1) * sizeof(*at));
@@ -117,86 +99,21 @@ static size_t trimmed(const char *s, size_t n, size_t *begin)
 	return n - at;
 }
 
-/* What was read, without blanks around it, in secret memory; `b` is wiped. */
-static char *keep_secret(struct buf *b)
+/* What the flags say of it. */
+static int password_flags(struct cmd_ctx *cx, const struct repo_flags *f,
+			  struct password_from *out)
 {
-	size_t begin, n = trimmed(b->data, b->len, &begin);
-	char *secret = secret_alloc(n + 1);
-
-	memcpy(secret, b->data + begin, n);
-	explicit_bzero(b->data, b->len);
-	buf_free(b);
-	return secret;
-}
-
-int password_from_file(struct op *op, const char *file, char **out)
-{
-	struct buf b = BUF_INIT;
-
-	buf_room(&b, PASSWORD_MAX);
-	if (strcmp(file, "-") == 0)
-		file = "/dev/stdin";
-	if (file_read(op, file, PASSWORD_MAX, &b) < 0) {
-		explicit_bzero(b.data, b.len);
-		buf_free(&b);
-		return err_wrap(&op->err, "the password's file");
-	}
-	*out = keep_secret(&b);
-	return 0;
-}
-
-static int from_command(struct op *op, const char *command, char **out)
-{
-	struct buf b = BUF_INIT;
-	int rc = command_run(op, "password-command", command, &b);
-
-	*out = keep_secret(&b);
-	if (rc == 0)
-		return 0;
-	secret_free(*out);
-	*out = NULL;
-	return -1;
-}
-
-static char *secret_copy(const char *s)
-{
-	char *p = secret_alloc(strlen(s) + 1);
-
-	memcpy(p, s, strlen(s));
-	return p;
-}
-
-/* 1 if one of the flags or variables has it, 0 if none. */
-static int password_given(struct cmd_ctx *cx, const struct repo_flags *f,
-			  char **out)
-{
-	const char *file = f->password_file, *command = f->password_command;
-	const char *plain = NULL;
-
-	if (f->no_password && (file || command))
+	*out = (struct password_from){ .file = f->password_file,
+				       .command = f->password_command,
+				       .empty = f->no_password };
+	if (f->no_password && (out->file || out->command))
 		return err_set(&cx->op.err, ERR_INVALID,
 			       "--insecure-no-password and a password");
-	if (file && command)
+	if (out->file && out->command)
 		return err_set(&cx->op.err, ERR_INVALID,
 			       "--password-file and --password-command: only "
 			       "one of them");
-	if (f->no_password) {
-		*out = secret_copy("");
-		return 1;
-	}
-	if (!file && !command) {
-		file = repo_env("PASSWORD_FILE");
-		command = file ? NULL : repo_env("PASSWORD_COMMAND");
-		plain = file || command ? NULL : repo_env("PASSWORD");
-	}
-	if (file)
-		return password_from_file(&cx->op, file, out) < 0 ? -1 : 1;
-	if (command)
-		return from_command(&cx->op, command, out) < 0 ? -1 : 1;
-	if (!plain)
-		return 0;
-	*out = secret_copy(plain);
-	return 1;
+	return 0;
 }
 
 static int nobody(struct op *op)
@@ -217,7 +134,7 @@ static int ask(struct cmd_ctx *cx, struct cmd_dialog *d, const char *question,
 	if (dialog_ask(d, &cx->op, line, true, &answer) < 0)
 		return -1;
 	n = strlen(answer);
-	*out = secret_copy(answer);
+	*out = password_copy(answer);
 	explicit_bzero((void *)(uintptr_t)answer, n);
 	return 0;
 }
@@ -248,27 +165,19 @@ static int from_terminal(struct cmd_ctx *cx, const char *question, bool confirm,
 	return rc;
 }
 
-/* An empty one by accident would make a repository that anybody can read. */
-static int check_empty(struct op *op, const struct repo_flags *f,
-		       char *password)
-{
-	if (f->no_password || *password)
-		return 0;
-	secret_free(password);
-	return err_set(&op->err, ERR_INVALID,
-		       "the password is empty (--insecure-no-password if that "
-		       "is meant)");
-}
-
 int repo_password(struct cmd_ctx *cx, const struct repo_flags *f,
 		  const char *question, bool confirm, char **out)
 {
-	int given = password_given(cx, f, out);
+	struct password_from from;
+	int given = password_flags(cx, f, &from);
 
-	if (given < 0 ||
-	    (given == 0 && from_terminal(cx, question, confirm, out) < 0))
+	if (given == 0)
+		given = password_given(&cx->op, &from, out);
+	if (given != 0)
+		return given < 0 ? -1 : 0;
+	if (from_terminal(cx, question, confirm, out) < 0)
 		return -1;
-	return check_empty(&cx->op, f, *out);
+	return password_check(&cx->op, &from, *out);
 }
 
 struct asker {
@@ -282,17 +191,20 @@ static int ask_again(struct repo_password *base, struct op *op,
 		     unsigned attempt, char **out)
 {
 	struct asker *a = container_of(base, struct asker, base);
+	struct password_from from;
 	int given;
 
 	(void)op; /* it is the command's own */
 	*out = NULL;
 	if (attempt == 0) {
-		given = password_given(a->cx, a->flags, out);
+		given = password_flags(a->cx, a->flags, &from);
+		if (given == 0)
+			given = password_given(&a->cx->op, &from, out);
 		if (given < 0)
 			return -1;
 		a->given = given > 0;
 		if (given)
-			return check_empty(&a->cx->op, a->flags, *out);
+			return 0;
 	}
 	if (a->given || attempt == ATTEMPTS)
 		return 0;

@@ -3,6 +3,7 @@
 
 #include "cmd/cmd.h"
 #include "repo/lock.h"
+#include "repo/password.h"
 #include "repo/repo.h"
 #include "repo/snapshot.h"
 
@@ -70,16 +71,7 @@ int repo_place(struct cmd_ctx *cx, const struct repo_flags *f,
 int repo_password(struct cmd_ctx *cx, const struct repo_flags *f,
 		  const char *question, bool confirm, char **out) MUST_CHECK;
 
-/* The first line of `file`, in secret memory; "-" is standard input. */
-int password_from_file(struct op *op, const char *file, char **out) MUST_CHECK;
-
 int parse_compression(const struct repo_flags *f, enum compression *out,
 		      struct err *e) MUST_CHECK;
-
-/*
- * Environment variables of restic and ours: FERRY_name, else RESTIC_name; NULL
- * if neither is set, or is empty.
- */
-const char *repo_env(const char *name);
 
 #endif
