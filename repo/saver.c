@@ -2,15 +2,19 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "lib/clock.h"
 #include "repo/saver_parts.h"
 
 enum {
-	/* Beyond a pack's size: the largest chunk, its header. */
-	PACK_ROOM = 9 << 20,
-	/* A header of more blobs than this takes long to read. */
+	/* Beyond a pack's size: the largest chunk, and the header. */
+	CHUNK_ROOM = 8 << 20 | 4096,
+	HEADER_ROOM = 3 << 20,
+	/* Their entries in the header fit into its room. */
 	PACK_BLOBS_MAX = 1 << 16,
+	/* Trees are little beside the data, and wanted one by one. */
+	TREE_PACK_SIZE = 4 << 20,
 	SCRATCH_KEPT = 16 << 20,
 	UPLOADS_LOCAL = 1,
 	UPLOADS_REMOTE = 5
@@ -109,10 +113,36 @@ static struct saver_pack *spare_pack(struct saver *s, struct op *op)
 		s->spare = p->next;
 	} else {
 		p = xcalloc(1, sizeof(*p));
-		p->data = (struct buf)BUF_INIT;
 		s->packs++;
 	}
 	return p;
+}
+
+/*
+ * Not by malloc(), which takes the freeing of such a block as a sign that all
+ * blocks up to that size had better be kept.
+ */
+static void map(struct saver_pack *p, size_t n)
+{
+	p->data = mmap(NULL, n, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p->data == MAP_FAILED)
+		BUG("no memory for a pack of %zu bytes", n);
+	p->cap = n;
+	(void)madvise(p->data, n, MADV_HUGEPAGE);
+}
+
+/* Whether one more blob, and what it adds to the header, has room. */
+static bool fits(const struct saver_pack *p, size_t n)
+{
+	return p->cap - p->used >= n && p->cap - p->used - n >= HEADER_ROOM;
+}
+
+static size_t pack_size(const struct saver *s, enum blob_type t)
+{
+	return t == BLOB_TREE && s->opt.pack_size > TREE_PACK_SIZE
+		       ? TREE_PACK_SIZE
+		       : s->opt.pack_size;
 }
 
 /* The open pack of a type, with room for `n` bytes; waits for it. */
@@ -121,7 +151,7 @@ static struct saver_pack *open_pack(struct saver *s, struct op *op,
 {
 	struct saver_pack *p = s->open[t];
 
-	if (p && p->used + n + PACK_ROOM / 8 > p->data.cap)
+	if (p && !fits(p, n))
 		close_pack(s, t);
 	while (!s->open[t]) {
 		p = spare_pack(s, op);
@@ -140,8 +170,8 @@ static struct saver_pack *open_pack(struct saver *s, struct op *op,
 		p->blobs.n = 0;
 		p->header = pack_header_len(NULL, 0);
 		p->closed = false;
-		buf_reset(&p->data);
-		(void)buf_room(&p->data, s->opt.pack_size + PACK_ROOM + n);
+		map(p, pack_size(s, t) + HEADER_ROOM +
+			       (n > CHUNK_ROOM ? n : CHUNK_ROOM));
 		s->open[t] = p;
 	}
 	return s->open[t];
@@ -161,7 +191,7 @@ static int place(struct saver *s, struct op *op, struct pack_blob *b,
 	/* A blob of the largest size may just not fit into a pack. */
 	do
 		p = open_pack(s, op, b->type, b->len);
-	while (p && p->used + b->len + PACK_ROOM / 8 > p->data.cap);
+	while (p && !fits(p, b->len));
 	if (!p)
 		return -1;
 	b->off = (uint32_t)p->used;
@@ -169,11 +199,11 @@ static int place(struct saver *s, struct op *op, struct pack_blob *b,
 	p->used += b->len;
 	p->header += entry_len(b);
 	p->writers++;
-	if (p->used + p->header >= s->opt.pack_size ||
+	if (p->used + p->header >= pack_size(s, b->type) ||
 	    p->blobs.n >= PACK_BLOBS_MAX)
 		close_pack(s, b->type);
 	pthread_mutex_unlock(&s->lock);
-	memcpy(p->data.data + b->off, sealed, b->len);
+	memcpy(p->data + b->off, sealed, b->len);
 	pthread_mutex_lock(&s->lock);
 	if (--p->writers == 0 && p->closed)
 		queue(s, p);
@@ -308,7 +338,7 @@ static void free_pack(struct saver_pack *p)
 {
 	if (!p)
 		return;
-	buf_free(&p->data);
+	saver_unmap(p);
 	pack_blobs_free(&p->blobs);
 	free(p);
 }

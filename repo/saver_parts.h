@@ -16,8 +16,8 @@
 struct saver_pack {
 	struct saver_pack *next; /* in `full` or `spare` */
 	enum blob_type type;
-	struct buf data; /* its room is made before anybody copies into it */
-	size_t used;
+	uint8_t *data; /* mapped while it is open or stored, else NULL */
+	size_t cap, used;
 	struct pack_blobs blobs;
 	size_t header; /* bytes it will have */
 	unsigned writers;
@@ -62,6 +62,8 @@ void *saver_upload(void *saver);
 /* Write the index file of what was stored since the last one, if anything. */
 int saver_write_index(struct saver *s, struct op *op,
 		      struct coder *c) MUST_CHECK;
+
+void saver_unmap(struct saver_pack *p);
 
 /* With the lock held: remember the first failure, and wake who waits. */
 void saver_fail(struct saver *s, const struct err *e);

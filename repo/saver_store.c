@@ -1,7 +1,13 @@
 /* Packs into the store, and what is stored into index files. */
 
+#include <string.h>
+#include <sys/mman.h>
+
 #include "lib/clock.h"
 #include "repo/saver_parts.h"
+
+/* Half of what a file may have: its text is in memory until it is written. */
+enum { INDEX_BLOBS = INDEX_FILE_BLOBS / 2 };
 
 int saver_write_index(struct saver *s, struct op *op, struct coder *c)
 {
@@ -39,22 +45,25 @@ static bool note_stored(struct saver *s, const struct saver_pack *p,
 	if (s->index.packs == 0)
 		index_write_begin(&s->index, &s->json);
 	index_write_pack(&s->index, id, p->blobs.at, p->blobs.n);
-	return s->index.blobs >= INDEX_FILE_BLOBS ||
-	       clock_mono() >= s->index_due;
+	return s->index.blobs >= INDEX_BLOBS || clock_mono() >= s->index_due;
 }
 
 static int store_pack(struct saver *s, struct op *op, struct coder *c,
 		      struct saver_pack *p)
 {
+	struct buf header = BUF_INIT;
 	uint32_t no;
 	struct id id;
 	bool due;
 
-	p->data.len = p->used;
-	pack_header_add(&p->data, coder_envelope(c), p->blobs.at, p->blobs.n);
-	id_of(p->data.data, p->data.len, &id);
-	if (store_write(s->r->store, op, FILE_PACK, &id, p->data.data,
-			p->data.len) < 0)
+	pack_header_add(&header, coder_envelope(c), p->blobs.at, p->blobs.n);
+	if (header.len > p->cap - p->used)
+		BUG("a header of %zu bytes", header.len);
+	memcpy(p->data + p->used, header.data, header.len);
+	p->used += header.len;
+	buf_free(&header);
+	id_of(p->data, p->used, &id);
+	if (store_write_mapped(s->r->store, op, &id, p->data, p->used) < 0)
 		return -1;
 	no = index_add_pack(s->r->index, &id, p->blobs.at, p->blobs.n);
 	pthread_mutex_lock(&s->lock);
@@ -80,11 +89,20 @@ static struct saver_pack *next_pack(struct saver *s)
 	return p;
 }
 
+void saver_unmap(struct saver_pack *p)
+{
+	if (p->data)
+		munmap(p->data, p->cap);
+	p->data = NULL;
+}
+
 static void give_back(struct saver *s, struct saver_pack *p)
 {
-	/* One that held a huge tree is not kept. */
-	if (p->data.cap > (size_t)4 * s->opt.pack_size)
-		buf_free(&p->data);
+	/*
+	 * A pack is filled slowly: kept, the memory of an empty one would be
+	 * most of what a backup takes.
+	 */
+	saver_unmap(p);
 	p->next = s->spare;
 	s->spare = p;
 	s->busy--;

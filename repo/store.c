@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -322,11 +323,27 @@ int store_read_part(struct store *s, struct op *op, const struct id *pack,
 }
 
 /* Bytes in memory, on their way up. */
+enum { GIVE_BACK = 1 << 20 };
+
 struct memory_source {
 	struct source base;
 	const char *p;
 	size_t n, at;
+	uint8_t *mapped; /* what is left of it, if it may go; else NULL */
 };
+
+/* The system gets back what has been read. */
+static void give_back(struct memory_source *m)
+{
+	const char *at = m->p + m->at;
+	size_t n = (size_t)(at - (const char *)m->mapped);
+
+	if (n < GIVE_BACK && m->at < m->n)
+		return;
+	n -= n % GIVE_BACK;
+	(void)!madvise(m->mapped, n, MADV_DONTNEED);
+	m->mapped += n;
+}
 
 static ssize_t memory_read(struct source *src, struct op *op, void *buf,
 			   size_t n)
@@ -339,6 +356,8 @@ static ssize_t memory_read(struct source *src, struct op *op, void *buf,
 	if (n)
 		memcpy(buf, m->p + m->at, n);
 	m->at += n;
+	if (m->mapped)
+		give_back(m);
 	return (ssize_t)n;
 }
 
@@ -415,6 +434,39 @@ static int put(struct store *s, struct op *op, const char *path,
 	return be_put(s->be, op, path, &src->base, opt, NULL);
 }
 
+static int write_source(struct store *s, struct op *op, enum file_type t,
+			const struct id *id, struct memory_source *src)
+{
+	struct put_opt opt = { .mtime = MTIME_UNKNOWN,
+			       .mode = PUT_CREATE,
+			       .listed = id != NULL,
+			       .durable = true };
+	struct op own = store_op(op);
+	char path[STORE_PATH];
+	struct entry e;
+	int rc;
+
+	store_path(t, id, path);
+	digests_for(s->be, id, src->p, src->n, &opt.hash);
+	rc = put(s, &own, path, src, &opt);
+	if (rc < 0 && own.err.kind == ERR_EXISTS && id) {
+		/* The same bytes, unless what wrote them was cut short. */
+		rc = be_stat(s->be, &own, path, &e);
+		if (rc == 0 &&
+		    (e.kind != ENTRY_FILE || e.size != (int64_t)src->n)) {
+			if (src->mapped)
+				err_set(&own.err, ERR_CORRUPT,
+					"a damaged file has its place");
+			src->at = 0;
+			opt.mode = PUT_ANY;
+			rc = src->mapped ? -1 : put(s, &own, path, src, &opt);
+		}
+	}
+	if (rc == 0 && s->cache && cache_takes(t) && t != FILE_PACK)
+		cache_write(s->cache, &own, t, id, src->p, src->n);
+	return store_op_end(&own, op, rc);
+}
+
 int store_write(struct store *s, struct op *op, enum file_type t,
 		const struct id *id, const void *p, size_t n)
 {
@@ -426,30 +478,24 @@ int store_write(struct store *s, struct op *op, enum file_type t,
 		.p = p,
 		.n = n,
 	};
-	struct put_opt opt = { .mtime = MTIME_UNKNOWN,
-			       .mode = PUT_CREATE,
-			       .listed = id != NULL,
-			       .durable = true };
-	struct op own = store_op(op);
-	char path[STORE_PATH];
-	struct entry e;
-	int rc;
 
-	store_path(t, id, path);
-	digests_for(s->be, id, p, n, &opt.hash);
-	rc = put(s, &own, path, &src, &opt);
-	if (rc < 0 && own.err.kind == ERR_EXISTS && id) {
-		/* The same bytes, unless what wrote them was cut short. */
-		rc = be_stat(s->be, &own, path, &e);
-		if (rc == 0 && (e.kind != ENTRY_FILE || e.size != (int64_t)n)) {
-			src.at = 0;
-			opt.mode = PUT_ANY;
-			rc = put(s, &own, path, &src, &opt);
-		}
-	}
-	if (rc == 0 && s->cache && cache_takes(t) && t != FILE_PACK)
-		cache_write(s->cache, &own, t, id, p, n);
-	return store_op_end(&own, op, rc);
+	return write_source(s, op, t, id, &src);
+}
+
+int store_write_mapped(struct store *s, struct op *op, const struct id *pack,
+		       uint8_t *p, size_t n)
+{
+	struct memory_source src = {
+		.base = { .size = (int64_t)n, .read = memory_read },
+		.p = (const char *)p,
+		.n = n,
+		.mapped = p,
+	};
+
+	/* What may have to be sent again must stay. */
+	if (be_can(s->be, BE_REMOTE))
+		return store_write(s, op, FILE_PACK, pack, p, n);
+	return write_source(s, op, FILE_PACK, pack, &src);
 }
 
 int store_remove(struct store *s, struct op *op, enum file_type t,

@@ -79,6 +79,13 @@ int store_read_part(struct store *s, struct op *op, const struct id *pack,
 int store_write(struct store *s, struct op *op, enum file_type t,
 		const struct id *id, const void *p, size_t n) MUST_CHECK;
 
+/*
+ * A pack whose bytes lie in a mapping of their own: where they are written but
+ * once, the pages are given back as that goes on (and read as zeros then).
+ */
+int store_write_mapped(struct store *s, struct op *op, const struct id *pack,
+		       uint8_t *p, size_t n) MUST_CHECK;
+
 /* Gone is as good. */
 int store_remove(struct store *s, struct op *op, enum file_type t,
 		 const struct id *id) MUST_CHECK;
