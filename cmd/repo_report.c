@@ -93,9 +93,11 @@ static void add_status(struct buf *b, struct repo_report *r)
 			 ? (double)v.bytes_done / (double)v.bytes_total
 			 : 0.0);
 	json_int(&j, "total_files", v.files_total);
-	json_int(&j, "files_done", v.files_done);
+	json_int(&j, r->restoring ? "files_restored" : "files_done",
+		 v.files_done);
 	json_int(&j, "total_bytes", v.bytes_total);
-	json_int(&j, "bytes_done", v.bytes_done);
+	json_int(&j, r->restoring ? "bytes_restored" : "bytes_done",
+		 v.bytes_done);
 	if (v.failed)
 		json_int(&j, "error_count", v.failed);
 	if (v.n_flights) {
@@ -150,6 +152,13 @@ void repo_report_begin(struct repo_report *r, struct cmd_ctx *cx, bool results)
 	progress_start(&r->display, cx, sample, r, results);
 	r->ticks = cx->globals->json && !cx->globals->quiet && !results &&
 		   pthread_create(&r->ticker, NULL, tick, r) == 0;
+}
+
+void repo_report_restoring(struct repo_report *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->restoring = true;
+	pthread_mutex_unlock(&r->lock);
 }
 
 void repo_report_stop(struct repo_report *r)

@@ -17,13 +17,17 @@ struct repo_report {
 	int64_t started;  /* monotonic ns */
 	pthread_t ticker; /* --json: a "status" line every second */
 	bool ticks;
-	pthread_mutex_t lock; /* guards over */
+	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t wake;
 	bool over;
+	bool restoring; /* "files_restored" instead of "files_done" */
 };
 
 /* `results`: as for progress_start(). */
 void repo_report_begin(struct repo_report *r, struct cmd_ctx *cx, bool results);
+
+/* From now on a status line has the names that restic's restore gives. */
+void repo_report_restoring(struct repo_report *r);
 
 /* Take the display away; counts stay. */
 void repo_report_stop(struct repo_report *r);
