@@ -7,6 +7,7 @@ static const struct cmd *const subs[] = {
 	&cmd_repo_init,
 	&cmd_repo_backup,
 	&cmd_repo_snapshots,
+	&cmd_repo_restore,
 	&cmd_repo_forget,
 	&cmd_repo_prune,
 	&cmd_repo_tag,
