@@ -319,9 +319,9 @@ static int probe_pieces(struct probe *p, struct op *op)
 	bool ok;
 	int rc;
 
+	p->b_is_there = true; /* also if no answer comes */
 	if (put(p, op, p->b, "abcd", NULL, NULL, &a) < 0)
 		return -1;
-	p->b_is_there = true;
 	rc = put_behind(p, op);
 	if (rc < 0 || webdav_look(p->w, op, p->b, &p->now_b) < 0)
 		return -1;
