@@ -81,6 +81,7 @@ extern const struct driver driver_webdav;
 extern const struct driver driver_jotta;
 extern const struct driver driver_mem;
 extern const struct driver driver_fault;
+extern const struct driver driver_repo; /* repo/snapfs.c */
 
 /* The driver called `name`, or NULL. */
 const struct driver *driver_find(const char *name);

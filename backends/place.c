@@ -6,7 +6,11 @@
 #include "lib/utf8.h"
 #include "lib/vec.h"
 
-enum { PLACE_OPTIONS_MAX = 256 };
+enum {
+	PLACE_OPTIONS_MAX = 256,
+	SNAPSHOT_DIGITS_MIN = 4,
+	SNAPSHOT_DIGITS_MAX = 64
+};
 
 VEC(parsed_options, struct place_option);
 
@@ -236,6 +240,63 @@ int place_clean(struct arena *a, const char *path, const char **out,
 	to[len] = '\0';
 	*out = to;
 	return 0;
+}
+
+bool place_is_snapshot(const char *s, size_t n)
+{
+	static const char latest[] = "latest";
+	const char *tilde = memchr(s, '~', n);
+	size_t name = tilde ? (size_t)(tilde - s) : n;
+
+	for (size_t i = name + 1; i < n; i++)
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+	if (tilde && name + 1 == n)
+		return false;
+	if (name == sizeof(latest) - 1 && memcmp(s, latest, name) == 0)
+		return true;
+	for (size_t i = 0; i < name; i++)
+		if (!(s[i] >= '0' && s[i] <= '9') &&
+		    !(s[i] >= 'a' && s[i] <= 'f'))
+			return false;
+	return name >= SNAPSHOT_DIGITS_MIN && name <= SNAPSHOT_DIGITS_MAX;
+}
+
+/* Where PLACE's path begins; before that each ':' is its own. */
+static int head_of(struct arena *a, const char *text, size_t *out,
+		   struct err *e)
+{
+	struct place place;
+
+	if (place_parse(a, text, &place, e) < 0)
+		return -1;
+	*out = strlen(text) - strlen(place.path);
+	return 0;
+}
+
+int place_split_snapshot(struct arena *a, const char *text, bool is_remote,
+			 const char **place, const char **rest, struct err *e)
+{
+	size_t head = 0;
+
+	if ((is_remote || *text == ':') && head_of(a, text, &head, e) < 0)
+		return err_wrap(e, "repo");
+	for (const char *p = text + head; (p = strchr(p, ':')); p++) {
+		size_t n = strcspn(p + 1, "/");
+
+		if (p == text || (n && !place_is_snapshot(p + 1, n)))
+			continue;
+		*place = cut(a, text, (size_t)(p - text));
+		*rest = p + 1;
+		return 0;
+	}
+	return err_set(
+		e, ERR_INVALID,
+		"\"repo:%s\": no snapshot is named; write "
+		"\"repo:PLACE:SNAPSHOT/path\", SNAPSHOT being \"latest\", "
+		"\"latest~1\" or the beginning of an id, or "
+		"\"repo:PLACE:\" for all of them",
+		strchr(text, ',') || *text == ':' ? "..." : text);
 }
 
 int place_join(struct arena *a, const char *spec, const char *path,

@@ -3,7 +3,7 @@
 #include <string.h>
 
 static const struct driver *const drivers[] = {
-	&driver_local, &driver_webdav, &driver_jotta,
+	&driver_local, &driver_webdav, &driver_jotta, &driver_repo,
 	&driver_mem,   &driver_fault,  NULL,
 };
 

@@ -13,8 +13,9 @@ VEC(conf_options, struct place_option);
 struct target {
 	struct place place;
 	struct remote_conf conf;
-	const char *path; /* place.path, cleaned */
-	bool local;       /* the path is one of this machine */
+	const char *path;  /* place.path, cleaned */
+	const char *front; /* "repo:PLACE:", to show for snapshots; or NULL */
+	bool local;        /* the path is one of this machine */
 };
 
 /* "local, mem, webdav" */
@@ -98,13 +99,88 @@ out:
 	return rc;
 }
 
+/* Whether the configuration has a section of that name. */
+static int has_section(struct remotes *r, struct op *op, const char *name,
+		       bool *has)
+{
+	struct ini *ini;
+
+	if (remotes_config(r, op, &ini) < 0)
+		return -1;
+	*has = ini_has(ini, name);
+	return 0;
+}
+
+/* The place of a repository as it may be shown; `text` if it is no place. */
+static const char *shown_place(struct arena *a, const char *text)
+{
+	struct err unused;
+	struct place p;
+
+	if (place_parse(a, text, &p, &unused) < 0 || (!p.remote && !p.driver))
+		return text;
+	/* Not knowing a section's driver, all of its options are secret. */
+	return conf_place_name(a, p.driver ? driver_find(p.driver) : NULL, &p,
+			       p.path);
+}
+
+/*
+ * "repo:PLACE:SNAPSHOT/path", where no remote is called "repo": what
+ * ":repo,repository=PLACE:SNAPSHOT/path" says at length.
+ */
+static int find_snapshot(struct remotes *r, struct target *t, struct op *op)
+{
+	static const char name[] = "repo";
+	struct arena *a = &op->arena;
+	struct place_option *options;
+	const char *place, *rest;
+	size_t n = t->place.n_options;
+	bool has;
+
+	if (!t->place.remote || strcmp(t->place.remote, name) != 0)
+		return 0;
+	if (has_section(r, op, name, &has) < 0)
+		return -1;
+	if (has)
+		return 0;
+	if (has_section(r, op,
+			arena_printf(a, "%.*s",
+				     (int)strcspn(t->place.path, ",:"),
+				     t->place.path),
+			&has) < 0 ||
+	    place_split_snapshot(a, t->place.path, has, &place, &rest,
+				 &op->err) < 0)
+		return -1;
+	options = arena_alloc(a, (n + 1) * sizeof(*options));
+	if (n)
+		memcpy(options, t->place.options, n * sizeof(*options));
+	options[n] = (struct place_option){ "repository", place };
+	t->front = arena_printf(a, "%s:%s:", name, shown_place(a, place));
+	t->place.remote = NULL;
+	t->place.driver = driver_repo.name;
+	t->place.options = options;
+	t->place.n_options = n + 1;
+	t->place.path = rest;
+	return 0;
+}
+
+/* The place with another path, as the user wrote it. */
+static const char *name_at(const struct target *t, struct op *op,
+			   const char *path)
+{
+	if (t->front)
+		return arena_printf(&op->arena, "%s%s", t->front, path);
+	return conf_place_name(&op->arena, t->conf.driver, &t->place, path);
+}
+
 static int find_target(struct remotes *r, const char *spec, struct op *op,
 		       struct target *t)
 {
 	struct arena *a = &op->arena;
 
 	*t = (struct target){ .conf = { .remotes = r } };
-	if (place_parse(a, spec, &t->place, &op->err) < 0)
+	if (place_parse(a, spec, &t->place, &op->err) < 0 ||
+	    find_snapshot(r, t, op) < 0)
 		return -1;
 	t->conf.name = t->place.driver ? arena_printf(a, ":%s", t->place.driver)
 				       : t->place.remote;
@@ -124,8 +200,7 @@ static int open_at(struct target *t, const char *path, struct op *op,
 {
 	if (t->local && *path == '\0')
 		path = ".";
-	t->conf.name =
-		conf_place_name(&op->arena, t->conf.driver, &t->place, path);
+	t->conf.name = name_at(t, op, path);
 	return t->conf.driver->open(&t->conf, path, op, out);
 }
 
@@ -197,8 +272,7 @@ int remote_open_parent(struct remotes *r, const char *spec, struct op *op,
 	if (!split(&op->arena, &t, &parent, name))
 		return err_set(&op->err, ERR_INVALID,
 			       "\"%s\": the name of a file is missing",
-			       conf_place_name(&op->arena, t.conf.driver,
-					       &t.place, t.path));
+			       name_at(&t, op, t.path));
 	return open_at(&t, parent, op, out);
 }
 
@@ -294,7 +368,6 @@ int remote_open_source(struct remotes *r, const char *spec, struct op *op,
 	if (dir == 2)
 		return err_set(&op->err, ERR_NOT_FOUND,
 			       "there is no file or directory \"%s\"",
-			       conf_place_name(&op->arena, t.conf.driver,
-					       &t.place, t.path));
+			       name_at(&t, op, t.path));
 	return dir < 0 ? -1 : 0;
 }

@@ -40,6 +40,19 @@ int place_parse(struct arena *a, const char *spec, struct place *out,
 int place_clean(struct arena *a, const char *path, const char **out,
 		struct err *e) MUST_CHECK;
 
+/*
+ * "repo:PLACE:SNAPSHOT/path", the short spelling of snapshots, without its
+ * "repo:" at the beginning: `*place` and what is behind the ':' (in `a`).
+ * `is_remote`: what stands before the first ':' is a remote's name.
+ * ERR_INVALID says how it is written.
+ */
+int place_split_snapshot(struct arena *a, const char *text, bool is_remote,
+			 const char **place, const char **rest,
+			 struct err *e) MUST_CHECK;
+
+/* Whether these bytes may name a snapshot: "latest", "latest~2", "79766175". */
+bool place_is_snapshot(const char *s, size_t n);
+
 /* The place `path` (clean) below the place `spec`, for overlays. */
 int place_join(struct arena *a, const char *spec, const char *path,
 	       const char **out, struct err *e) MUST_CHECK;

@@ -63,13 +63,13 @@ static void what_is_wrong_is_named_with_a_remedy(void)
 	      "this machine write \"./\" in front of it");
 	fails("n:", ERR_INVALID,
 	      "remote \"n\" has no \"type\"; write a line \"type = ...\" into "
-	      "its section, one of: local, webdav, jottacloud, mem, fault");
+	      "its section, one of: local, webdav, jottacloud, repo, mem, fault");
 	fails("o:", ERR_INVALID,
 	      "o: there is no driver \"floppy\"; those known are: local, "
-	      "webdav, jottacloud, mem, fault");
+	      "webdav, jottacloud, repo, mem, fault");
 	fails(":floppy:", ERR_INVALID,
 	      ":floppy: there is no driver \"floppy\"; those known are: "
-	      "local, webdav, jottacloud, mem, fault");
+	      "local, webdav, jottacloud, repo, mem, fault");
 	fails("g:x", ERR_INVALID,
 	      "g: driver mem has no option \"nmae\"; its options are: name, "
 	      "mtime_step, hashes, no_case, quota");

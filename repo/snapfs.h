@@ -1,0 +1,152 @@
+#ifndef REPO_SNAPFS_H
+#define REPO_SNAPFS_H
+
+#include "backends/driver.h"
+#include "lib/pool.h"
+#include "repo/lock.h"
+#include "repo/snapshot.h"
+
+/*
+ * Snapshots as a backend that is only read: what snapfs*.c share.
+ *
+ *	snapfs.c	the driver and its calls
+ *	snapfs_open.c	the repository behind it, opened when first needed
+ *	snapfs_find.c	which snapshot a name means, what is at a path
+ *	snapfs_folder.c	trees that were read, kept for a while
+ *	snapfs_entry.c	a node as an entry
+ *	snapfs_read.c	a file's blobs, some ahead
+ *
+ * The root is a folder of snapshots.  Commands open a place more than once (to
+ * see whether it is a file), so all places of one process that were described
+ * alike share one opened repository.
+ */
+
+/* A snapshot, under a name that somebody used for it. */
+struct snap {
+	char *name;
+	struct id id, tree;
+	int64_t time; /* ns */
+	uint32_t uid, gid;
+};
+
+VEC(snaps, struct snap);
+
+/* A tree's text, and where in it each name is. */
+struct folder {
+	struct id tree;
+	struct buf text;
+	struct folder_slot *slots; /* sorted; NULL until a name is looked up */
+	size_t n;
+	unsigned users;
+	uint64_t used; /* when, by a count of uses */
+};
+
+VEC(folders, struct folder *);
+VEC(coders, struct coder *);
+
+/* What there is while at least one backend is open. */
+struct snap_open {
+	struct backend *be;
+	struct repo *repo;
+	struct lock *lock;    /* or NULL */
+	struct pool *pool;    /* reads ahead; NULL before the first time */
+	struct coders coders; /* those that nobody has in hand */
+	struct snaps snaps;   /* names that were resolved: they stay so */
+	struct folders folders;
+	size_t folder_bytes;
+	uint64_t uses;
+	int64_t ahead; /* bytes that are being read ahead */
+};
+
+/* Freed by remotes_free(). */
+struct snap_repo {
+	pthread_mutex_t lock; /* guards all but what `ready` says stays */
+	pthread_cond_t changed;
+	unsigned users;
+	bool busy;  /* someone is opening it */
+	bool ready; /* from then on open.be, repo, lock are not changed */
+	struct snap_open open;
+
+	/* Kept when the last user has gone. */
+	struct envelope_key *key; /* secret memory; NULL: not known */
+	struct id key_id;
+};
+
+/* What the options of a place say. */
+struct snap_conf {
+	char *password; /* secret memory, or NULL */
+	char *password_file, *password_command;
+	char *host, *tag, *path, *cache_dir; /* or NULL */
+	bool empty_password, no_lock;
+};
+
+struct snapfs {
+	struct backend base;
+	struct snap_repo *shared;
+	struct snap_conf conf;
+	char *root; /* "latest/home", "" */
+};
+
+/* Have the repository open, locked, its index loaded. */
+int snapfs_ready(struct snapfs *f, struct op *op) MUST_CHECK;
+
+/* For remotes_share(). */
+void *snap_repo_new(void);
+void snap_repo_drop(void *s);
+/* One more user, whose backend `be` is taken, or closed if there is one. */
+void snap_repo_enter(struct snap_repo *s, struct backend *be);
+void snap_repo_leave(struct snap_repo *s);
+
+/*
+ * A coder for a short while; 1.3 MB each, so they are kept.  A blob's text
+ * that is not counted as moved: be_get() has counted what it becomes.
+ */
+struct coder *snapfs_coder(struct snap_repo *s);
+void snapfs_coder_back(struct snap_repo *s, struct coder *c);
+int snapfs_blob(struct snap_repo *s, struct op *op, enum blob_type t,
+		const struct id *id, struct buf *out) MUST_CHECK;
+
+/* A tree, to be given back with folder_put(). */
+int folder_get(struct snap_repo *s, struct op *op, const struct id *tree,
+	       struct folder **out) MUST_CHECK;
+void folder_put(struct snap_repo *s, struct folder *f);
+void folder_free(struct folder *f);
+
+/* 1: `*out`, in the op's arena, is what has this name; 0: nothing; -1. */
+int folder_find(struct snap_repo *s, struct op *op, struct folder *f,
+		const char *name, size_t len, struct node *out) MUST_CHECK;
+
+/* What is at a path of the backend. */
+struct spot {
+	bool root;        /* the folder of all snapshots */
+	bool top;         /* the root of `snap`, of which there is no node */
+	struct snap snap; /* unless `root`; no name */
+	struct node node; /* unless `root` or `top` */
+	const char *name; /* the last component */
+	struct id dir;    /* the tree, if it is a folder */
+	bool is_dir;
+};
+
+/* ERR_NOT_FOUND, ERR_NOT_DIR for what is below a file. In the op's arena. */
+int snapfs_find(struct snapfs *f, struct op *op, const char *path,
+		struct spot *out) MUST_CHECK;
+
+/* Each snapshot, as an entry of the root. */
+int snapfs_list_snapshots(struct snapfs *f, struct op *op, entry_fn *fn,
+			  void *arg) MUST_CHECK;
+
+/* Entries; what they point at is in `a`, or in the node. */
+void snapfs_entry(struct arena *a, const struct snap *s, const struct node *n,
+		  struct entry *out);
+void snapfs_entry_top(struct arena *a, const struct snap *s, const char *name,
+		      struct entry *out);
+void snapfs_entry_root(struct arena *a, struct entry *out);
+const char *snapfs_tag(struct arena *a, const struct node *n);
+void snapfs_xattrs(struct op *op, const struct node *n, bool all,
+		   struct xattrs *out);
+
+/* The bytes [off, off + len) of a file; len -1: to its end. */
+int snapfs_read(struct snap_repo *s, struct op *op, const struct node *n,
+		int64_t off, int64_t len, struct sink *dst) MUST_CHECK;
+
+#endif
