@@ -9,7 +9,7 @@
 #include "repo/archive_parts.h"
 #include "repo/walk.h"
 
-enum { PIECE = 1 << 20 };
+enum { PIECE = 512 << 10 };
 
 void archive_fail(struct archive *ar, const struct err *e)
 {

@@ -118,6 +118,21 @@ static int save_text(struct reading *rd, size_t off, size_t len)
 			  rd->w->text.data + off, len);
 }
 
+/* What is left of a large buffer gets a smaller one. */
+static void drop_front(struct buf *text, size_t n)
+{
+	struct buf rest = BUF_INIT;
+
+	if (text->cap > TEXT_KEPT && text->len - n < TEXT_KEPT / 4) {
+		buf_add(&rest, text->data + n, text->len - n);
+		buf_free(text);
+		*text = rest;
+		return;
+	}
+	memmove(text->data, text->data + n, text->len - n);
+	buf_cut(text, text->len - n);
+}
+
 /* Save the chunks that are whole now. */
 static int cut(struct reading *rd)
 {
@@ -145,10 +160,8 @@ static int cut(struct reading *rd)
 		}
 		off += len;
 	}
-	if (off) {
-		memmove(text->data, text->data + off, text->len - off);
-		buf_cut(text, text->len - off);
-	}
+	if (off)
+		drop_front(text, off);
 	return 0;
 }
 

@@ -19,6 +19,9 @@
 struct archive;
 struct folder;
 
+/* A buffer that is larger is not kept: the largest chunks are rare. */
+enum { TEXT_KEPT = 4 << 20 };
+
 /* An entry on its way into its folder's tree. */
 struct item {
 	struct item *next; /* in the folder, by name */

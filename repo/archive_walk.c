@@ -10,7 +10,7 @@
 #include "repo/archive_parts.h"
 #include "repo/walk.h"
 
-enum { LISTING_KEPT = 10000 /* entries */, TEXT_KEPT = 4 << 20 };
+enum { LISTING_KEPT = 10000 /* entries */ };
 
 /* The tree of the parent snapshot that belongs to a folder. */
 struct before_tree {

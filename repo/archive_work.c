@@ -10,8 +10,7 @@ enum {
 	FOLDERS_WAITING = 64,
 	THREADS_MIN = 2,
 	THREADS_MAX = 32,
-	STACK = 512 << 10,
-	TEXT_KEPT = 4 << 20 /* of a buffer; the largest chunks are rare */
+	STACK = 512 << 10
 };
 
 struct file_job *work_spare_file(struct archive *ar)
@@ -103,7 +102,8 @@ void work_add_file(struct archive *ar, struct file_job *job)
  */
 static bool has_room(const struct archive *ar)
 {
-	return ar->n_chunks < ar->n_threads && ar->n_files < ar->n_threads;
+	return ar->n_chunks < (ar->n_threads + 1) / 2 &&
+	       ar->n_files < ar->n_threads;
 }
 
 bool work_has_room(struct archive *ar)

@@ -20,6 +20,8 @@ enum {
 	 */
 	WINDOW_LOG_MAX = 25,
 
+	PACKED_KEPT = 4 << 20,
+
 	IV = 16,     /* before the ciphertext in an envelope */
 	ENCODED = 2, /* the first byte of a compressed file */
 	STEP = 64 << 10
@@ -32,6 +34,7 @@ struct coder {
 	ZSTD_CCtx *compress; /* these two: made when first used */
 	ZSTD_DCtx *decompress;
 	struct buf opened; /* compressed text out of its envelope */
+	struct buf packed; /* coder_pack_blob()'s */
 };
 
 struct coder *coder_new(const struct envelope_key *k, unsigned version,
@@ -42,7 +45,7 @@ struct coder *coder_new(const struct envelope_key *k, unsigned version,
 	coder->envelope = envelope_new(k);
 	coder->version = version;
 	coder->compression = c;
-	coder->opened = (struct buf)BUF_INIT;
+	coder->opened = coder->packed = (struct buf)BUF_INIT;
 	return coder;
 }
 
@@ -54,6 +57,7 @@ void coder_free(struct coder *c)
 	ZSTD_freeCCtx(c->compress);
 	ZSTD_freeDCtx(c->decompress);
 	buf_free(&c->opened);
+	buf_free(&c->packed);
 	free(c);
 }
 
@@ -106,8 +110,9 @@ static bool looks_dense(struct coder *c, const uint8_t *p, size_t n, char *work)
 	return got > (size_t)SAMPLES * SAMPLE / GAIN * (GAIN - 1);
 }
 
-void coder_seal_blob(struct coder *c, enum blob_type t, const void *text,
-		     size_t n, struct buf *out, uint32_t *raw_len)
+void coder_pack_blob(struct coder *c, enum blob_type t, const void *text,
+		     size_t n, const void **out, size_t *out_len,
+		     uint32_t *raw_len)
 {
 	bool tree = t == BLOB_TREE;
 	size_t got = n;
@@ -116,25 +121,35 @@ void coder_seal_blob(struct coder *c, enum blob_type t, const void *text,
 	if (n > BLOB_LEN_MAX)
 		BUG("a blob of %zu bytes", n);
 	*raw_len = 0;
-	buf_reset(out);
+	*out = text;
+	*out_len = n;
 	if (c->version < 2 || n == 0 ||
-	    (c->compression == COMPRESS_OFF && !tree)) {
-		at = buf_room(out, n + ENVELOPE_EXTRA);
-		envelope_seal(c->envelope, text, n, (uint8_t *)at);
-		add_len(out, n + ENVELOPE_EXTRA);
+	    (c->compression == COMPRESS_OFF && !tree))
 		return;
-	}
-	at = buf_room(out, ZSTD_compressBound(n) + ENVELOPE_EXTRA);
+	if (c->packed.cap > PACKED_KEPT)
+		buf_free(&c->packed);
+	at = buf_room(&c->packed, ZSTD_compressBound(n));
 	if (tree || n < SAMPLED || c->compression == COMPRESS_MAX ||
 	    !looks_dense(c, text, n, at))
-		got = compress(c, level(c), text, n, at + IV);
-	if (got < n || tree) {
-		*raw_len = (uint32_t)n;
-		envelope_seal(c->envelope, at + IV, got, (uint8_t *)at);
-	} else {
-		got = n;
-		envelope_seal(c->envelope, text, n, (uint8_t *)at);
-	}
+		got = compress(c, level(c), text, n, at);
+	if (got >= n && !tree)
+		return;
+	*raw_len = (uint32_t)n;
+	*out = at;
+	*out_len = got;
+}
+
+void coder_seal_blob(struct coder *c, enum blob_type t, const void *text,
+		     size_t n, struct buf *out, uint32_t *raw_len)
+{
+	const void *packed;
+	size_t got;
+	char *at;
+
+	coder_pack_blob(c, t, text, n, &packed, &got, raw_len);
+	buf_reset(out);
+	at = buf_room(out, got + ENVELOPE_EXTRA);
+	envelope_seal(c->envelope, packed, got, (uint8_t *)at);
 	add_len(out, got + ENVELOPE_EXTRA);
 }
 

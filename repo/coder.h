@@ -28,6 +28,15 @@ void coder_seal_blob(struct coder *c, enum blob_type t, const void *text,
 		     size_t n, struct buf *out, uint32_t *raw_len);
 
 /*
+ * The same in two steps, for who seals with coder_envelope() where the blob
+ * shall be: `*out` is the text itself, or it compressed in memory of the
+ * coder's, which lasts until the next call.
+ */
+void coder_pack_blob(struct coder *c, enum blob_type t, const void *text,
+		     size_t n, const void **out, size_t *out_len,
+		     uint32_t *raw_len);
+
+/*
  * The text of a sealed blob into `out` (reset first).  `raw_len` as the index
  * has it, 0: not compressed.  ERR_CORRUPT: MAC, frame or size wrong.  Does not
  * compare the id.

@@ -15,7 +15,6 @@ enum {
 	PACK_BLOBS_MAX = 1 << 16,
 	/* Trees are little beside the data, and wanted one by one. */
 	TREE_PACK_SIZE = 4 << 20,
-	SCRATCH_KEPT = 16 << 20,
 	UPLOADS_LOCAL = 1,
 	UPLOADS_REMOTE = 5
 };
@@ -50,7 +49,6 @@ struct saver *saver_new(struct repo *r, const struct saver_opt *opt,
 	pthread_cond_init(&s->work, NULL);
 	pthread_cond_init(&s->done, NULL);
 	s->full_end = &s->full;
-	s->packs_max = s->opt.uploads + BLOB_TYPES;
 	s->json = (struct buf)BUF_INIT;
 	s->index_due = clock_mono() + s->opt.index_every;
 	s->threads = xcalloc(s->opt.uploads, sizeof(*s->threads));
@@ -95,7 +93,9 @@ static void close_pack(struct saver *s, enum blob_type t)
 		queue(s, p);
 }
 
-static struct saver_pack *spare_pack(struct saver *s, struct op *op)
+/* Of each type one more than are stored at once: more would only wait. */
+static struct saver_pack *spare_pack(struct saver *s, struct op *op,
+				     enum blob_type t)
 {
 	struct saver_pack *p;
 
@@ -104,17 +104,16 @@ static struct saver_pack *spare_pack(struct saver *s, struct op *op)
 			op->err = s->err;
 			return NULL;
 		}
-		if (s->spare || s->packs < s->packs_max)
+		if (s->packs[t] <= s->opt.uploads)
 			break;
 		pthread_cond_wait(&s->room, &s->lock);
 	}
 	p = s->spare;
-	if (p) {
+	if (p)
 		s->spare = p->next;
-	} else {
+	else
 		p = xcalloc(1, sizeof(*p));
-		s->packs++;
-	}
+	s->packs[t]++;
 	return p;
 }
 
@@ -154,14 +153,15 @@ static struct saver_pack *open_pack(struct saver *s, struct op *op,
 	if (p && !fits(p, n))
 		close_pack(s, t);
 	while (!s->open[t]) {
-		p = spare_pack(s, op);
+		p = spare_pack(s, op, t);
 		if (!p)
 			return NULL;
 		if (s->open[t]) {
 			/* another thread was faster while we waited */
 			p->next = s->spare;
 			s->spare = p;
-			pthread_cond_signal(&s->room);
+			s->packs[t]--;
+			pthread_cond_broadcast(&s->room);
 			break;
 		}
 		p->next = NULL;
@@ -182,9 +182,12 @@ static size_t entry_len(const struct pack_blob *b)
 	return pack_header_len(b, 1) - pack_header_len(NULL, 0);
 }
 
-/* Put a sealed blob into the open pack; with the lock held, and held again. */
+/*
+ * Put a blob into the open pack: sealed already, or (with `c`) to be sealed
+ * there.  With the lock held, and held again.
+ */
 static int place(struct saver *s, struct op *op, struct pack_blob *b,
-		 const void *sealed)
+		 struct coder *c, const void *bytes)
 {
 	struct saver_pack *p;
 
@@ -203,7 +206,11 @@ static int place(struct saver *s, struct op *op, struct pack_blob *b,
 	    p->blobs.n >= PACK_BLOBS_MAX)
 		close_pack(s, b->type);
 	pthread_mutex_unlock(&s->lock);
-	memcpy(p->data + b->off, sealed, b->len);
+	if (c)
+		envelope_seal(coder_envelope(c), bytes, b->len - ENVELOPE_EXTRA,
+			      p->data + b->off);
+	else
+		memcpy(p->data + b->off, bytes, b->len);
 	pthread_mutex_lock(&s->lock);
 	if (--p->writers == 0 && p->closed)
 		queue(s, p);
@@ -253,6 +260,8 @@ static int add(struct saver *s, struct op *op, struct coder *c,
 	       struct id *id, struct saved *out)
 {
 	struct pack_blob b = { .type = t };
+	const void *packed;
+	size_t len;
 	int rc;
 
 	*out = (struct saved){ 0 };
@@ -264,16 +273,14 @@ static int add(struct saver *s, struct op *op, struct coder *c,
 	rc = claim(s, op, t, id, again);
 	if (rc <= 0)
 		return rc;
-	coder_seal_blob(c, t, text, n, &op->scratch, &b.raw_len);
+	coder_pack_blob(c, t, text, n, &packed, &len, &b.raw_len);
 	b.id = *id;
-	b.len = (uint32_t)op->scratch.len;
+	b.len = (uint32_t)(len + ENVELOPE_EXTRA);
 	pthread_mutex_lock(&s->lock);
-	rc = s->opt.dry_run ? 0 : place(s, op, &b, op->scratch.data);
+	rc = s->opt.dry_run ? 0 : place(s, op, &b, c, packed);
 	if (rc == 0)
 		count(s, &b, out);
 	pthread_mutex_unlock(&s->lock);
-	if (op->scratch.cap > SCRATCH_KEPT)
-		buf_free(&op->scratch);
 	return rc;
 }
 
@@ -303,7 +310,7 @@ int saver_add_sealed(struct saver *s, struct op *op, const struct pack_blob *b,
 		rc = -1;
 	} else if (pending_add(&s->pending, b->type, &b->id)) {
 		if (!s->opt.dry_run)
-			rc = place(s, op, &copy, sealed);
+			rc = place(s, op, &copy, NULL, sealed);
 		if (rc == 0)
 			count(s, &copy, &out);
 	}

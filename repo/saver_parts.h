@@ -39,8 +39,8 @@ struct saver {
 	struct saver_pack *open[BLOB_TYPES];
 	struct saver_pack *full, **full_end;
 	struct saver_pack *spare;
-	unsigned packs, packs_max; /* that there are, and may be */
-	unsigned busy;             /* packs full or being stored */
+	unsigned packs[BLOB_TYPES]; /* that are open, full or being stored */
+	unsigned busy;              /* packs full or being stored */
 	struct pending pending;
 	struct saver_totals totals;
 

@@ -105,8 +105,9 @@ static void give_back(struct saver *s, struct saver_pack *p)
 	saver_unmap(p);
 	p->next = s->spare;
 	s->spare = p;
+	s->packs[p->type]--;
 	s->busy--;
-	pthread_cond_signal(&s->room);
+	pthread_cond_broadcast(&s->room);
 	pthread_cond_broadcast(&s->done);
 }
 
