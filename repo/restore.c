@@ -167,11 +167,10 @@ static struct choice choose(const struct restore *rs, const char *path,
 	return c;
 }
 
-static void count(struct restore *rs, uint64_t bytes)
+void restore_count(struct restore *rs, uint64_t bytes)
 {
 	struct repo_progress *p = rs->opt->progress;
 
-	rs->any = true;
 	if (rs->verifying)
 		return;
 	atomic_fetch_add(&rs->files_total, 1);
@@ -247,7 +246,7 @@ static enum walk_next enter_folder(struct restore *rs, struct op *op,
 	struct dest *f;
 
 	if (c.itself)
-		count(rs, 0);
+		restore_count(rs, 0);
 	if (!n->has_subtree) {
 		err_set(&op->err, ERR_CORRUPT, "a folder without a tree");
 		return told(restore_tell(rs, op, dir, n->name));
@@ -266,6 +265,7 @@ static enum walk_next enter_folder(struct restore *rs, struct op *op,
 		dest_drop(rs, op, f);
 		return next;
 	}
+	f->counted = c.itself;
 	push(rs, f);
 	return WALK_ON;
 }
@@ -310,10 +310,10 @@ static int restore_entry(struct restore *rs, struct op *op, struct dest *dir,
 	if (dest_make(rs, op, dir) < 0)
 		return restore_tell(rs, op, dir, n->name);
 	if (n->links > 1 && link_groups_find(rs, dir, n, &group)) {
-		count(rs, 0);
+		restore_count(rs, 0);
 		return window_add_alias(rs, op, dir, n, group);
 	}
-	count(rs, n->type == NODE_FILE ? n->size : 0);
+	restore_count(rs, n->type == NODE_FILE ? n->size : 0);
 	if (n->type == NODE_FILE)
 		return window_add(rs, op, dir, n, group);
 	rc = special_restore(rs, op, dir, n);
@@ -432,55 +432,16 @@ static int open_target(struct restore *rs, struct op *op, struct dest **out)
 	return 0;
 }
 
-/* The node of the folder at `path`, for its metadata. */
-static int find_folder(struct restore *rs, struct op *op, struct coder *c,
-		       const struct snapshot *s, const char *path,
-		       struct origin *out)
-{
-	const char *slash = strrchr(path, '/'),
-		   *name = slash ? slash + 1 : path;
-	const char *parent = slash ? arena_printf(&op->arena, "%.*s",
-						  (int)(slash - path), path)
-				   : "";
-	struct buf text = BUF_INIT;
-	struct tree_reader t;
-	struct node n;
-	struct id dir;
-	int rc = snapshot_descend(rs->repo, op, c, &op->arena, &s->tree, parent,
-				  &n, &dir);
-
-	if (rc == 0)
-		rc = repo_load_blob(rs->repo, op, c, BLOB_TREE, &dir, &text);
-	if (rc == 0)
-		rc = tree_read_begin(&t, &op->arena, text.data, text.len,
-				     &op->err);
-	while (rc == 0 && (rc = tree_read_next(&t, &n, &op->err)) > 0) {
-		rc = 0;
-		if (n.type != NODE_DIR || strcmp(n.name, name) != 0)
-			continue;
-		out->node = node_copy(&op->arena, &n);
-		out->has_node = true;
-		break;
-	}
-	buf_free(&text);
-	return rc;
-}
-
 static int find_origin(struct restore *rs, struct op *op, struct coder *c,
 		       const struct snapshot *s, const char *path,
 		       struct origin *out)
 {
-	*out = (struct origin){ .node.name = NULL };
-	if (*path == '\0') {
-		out->tree = s->tree;
-		out->is_dir = true;
-		return 0;
-	}
 	if (snapshot_descend(rs->repo, op, c, &op->arena, &s->tree, path,
 			     &out->node, &out->tree) < 0)
 		return -1;
-	out->is_dir = out->node.name == NULL;
-	return out->is_dir ? find_folder(rs, op, c, s, path, out) : 0;
+	out->is_dir = out->node.type == NODE_DIR;
+	out->has_node = *out->node.name != '\0';
+	return 0;
 }
 
 /* Once through all of it, restoring or (verifying) reading back. */
@@ -494,7 +455,7 @@ static int pass(struct restore *rs, struct op *op, struct coder *c,
 		return -1;
 	if (from->is_dir)
 		top->tree = from->tree;
-	if (from->has_node && top->fresh) {
+	if (from->is_dir && from->has_node && top->fresh) {
 		meta_of(&top->meta, &from->node, &top->arena);
 		top->has_meta = true;
 	}

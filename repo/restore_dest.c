@@ -157,25 +157,29 @@ int dest_open(struct op *op, const struct dest *f, bool *own)
 	return fd;
 }
 
-/* All its work is done: what is last of it. */
-static void finish(struct restore *rs, struct op *op, struct dest *f)
+static int put_meta(struct restore *rs, struct op *op, struct dest *f)
 {
 	struct stat st;
 	bool own;
-	int fd, rc = -1;
+	int fd = dest_open(op, f, &own), rc;
 
-	if (!f->has_meta || !f->made || rs->opt->dry_run || rs->verifying ||
-	    atomic_load(&rs->stop))
+	if (fd < 0)
+		return -1;
+	rc = fstat(fd, &st) < 0 ? err_sys(&op->err, "stat")
+				: meta_put(rs, op, fd, false, &st, &f->meta,
+					   f->fresh && !f->gives_acl);
+	dest_close(fd, own);
+	return rc;
+}
+
+/* All its work is done: what is last of it. */
+static void finish(struct restore *rs, struct op *op, struct dest *f)
+{
+	if (!f->has_meta || !f->made || rs->verifying || atomic_load(&rs->stop))
 		return;
-	fd = dest_open(op, f, &own);
-	if (fd >= 0) {
-		rc = fstat(fd, &st) < 0
-			     ? err_sys(&op->err, "stat")
-			     : meta_put(rs, op, fd, false, &st, &f->meta,
-					f->fresh && !f->gives_acl);
-		dest_close(fd, own);
-	}
-	if (rc < 0)
+	if (!f->counted) /* only something in it was chosen */
+		restore_count(rs, 0);
+	if (!rs->opt->dry_run && put_meta(rs, op, f) < 0)
 		(void)!restore_tell(rs, op, f, NULL);
 	else
 		restore_done(rs, RESTORE_RESTORED, f, NULL, true, 0);

@@ -39,6 +39,7 @@ struct dest {
 	bool fresh;     /* nothing was in it */
 	bool gives_acl; /* to what is made in it */
 	bool has_meta;
+	bool counted; /* among files_total */
 	struct meta meta;
 	struct arena arena; /* of meta */
 	struct id tree;
@@ -157,6 +158,8 @@ int restore_tell(struct restore *rs, struct op *op, const struct dest *dir,
 void restore_done(struct restore *rs, enum restore_action a,
 		  const struct dest *dir, const char *name, bool is_dir,
 		  uint64_t size);
+/* One more is to be done. */
+void restore_count(struct restore *rs, uint64_t bytes);
 void restore_progress(struct restore *rs, int64_t bytes);
 struct kit *kit_take(struct restore *rs);
 void kit_give(struct restore *rs, struct kit *k);

@@ -88,11 +88,14 @@ static int restore_at(struct restore *rs, struct op *op, struct dest *dir,
 	} else if (!may_replace(rs, m, &st)) {
 		restore_done(rs, RESTORE_UNCHANGED, dir, n->name, false, 0);
 		return 0;
-	} else if (!rs->opt->dry_run) {
-		if (!is_there(at, n, &st))
-			return make_new(rs, op, dir, at, n, m);
-		if (meta_put_at(rs, op, at, n->name, m, false) < 0)
+	} else if (is_there(at, n, &st)) {
+		if (!rs->opt->dry_run &&
+		    meta_put_at(rs, op, at, n->name, m, false) < 0)
 			return restore_tell(rs, op, dir, n->name);
+		restore_done(rs, RESTORE_UNCHANGED, dir, n->name, false, 0);
+		return 0;
+	} else if (!rs->opt->dry_run) {
+		return make_new(rs, op, dir, at, n, m);
 	}
 	restore_done(rs, RESTORE_RESTORED, dir, n->name, false, 0);
 	return 0;
