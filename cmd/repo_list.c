@@ -95,6 +95,10 @@ static int list_run(struct cmd_ctx *cx)
 	return rc;
 }
 
+static const struct cmd_example list_examples[] = {
+	{ "ferry repo list snapshots", "their whole ids, one a line" }, { 0 }
+};
+
 const struct cmd cmd_repo_list = {
 	.name = "repo list",
 	.args = "blobs|packs|index|snapshots|keys|locks",
@@ -104,6 +108,7 @@ const struct cmd cmd_repo_list = {
 	.groups = parts_groups,
 	.opts_size = sizeof(struct parts_opts),
 	.defaults = &parts_defaults,
+	.examples = list_examples,
 	.run = list_run,
 };
 
@@ -301,6 +306,10 @@ static int unlock_run(struct cmd_ctx *cx)
 	return rc;
 }
 
+static const struct cmd_example unlock_examples[] = {
+	{ "ferry repo unlock -r nas:backup", "after a crash" }, { 0 }
+};
+
 const struct cmd cmd_repo_unlock = {
 	.name = "repo unlock",
 	.summary = "remove locks that dead processes have left",
@@ -310,5 +319,6 @@ const struct cmd cmd_repo_unlock = {
 	.groups = unlock_groups,
 	.opts_size = sizeof(struct parts_opts),
 	.defaults = &parts_defaults,
+	.examples = unlock_examples,
 	.run = unlock_run,
 };
