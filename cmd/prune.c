@@ -134,7 +134,7 @@ static void add_row(struct buf *b, const char *what, uint64_t blobs,
 
 static void add_packs(struct buf *b, const char *what, uint64_t n)
 {
-	buf_addf(b, "%-21s %9" PRIu64 " packs\n", what, n);
+	buf_addf(b, "%-24s %6" PRIu64 " packs\n", what, n);
 }
 
 static double percent(uint64_t part, uint64_t whole)

@@ -87,7 +87,7 @@ static int name_snapshot(struct prune *p, struct op *op,
 	}
 	blob_set_free(seen);
 	op->err = why;
-	if (!err_names(&op->err, id_hex(&about->id, hex)))
+	if (!strstr(op->err.msg, id_hex(&about->id, hex)))
 		err_wrap(&op->err, "%s blob %s", blob_type_name(about->type),
 			 hex);
 	if (found)
