@@ -300,20 +300,30 @@ static int get_then_put(struct sync_run *r, struct op *op,
 }
 
 static int copy_content(struct sync_run *r, struct op *op,
-			const struct item *it, const struct put_opt *opt)
+			const struct item *it, const struct put_opt *plain)
 {
+	struct put_opt opt = *plain;
+	struct xattrs x;
+
 	if (r->copies) {
 		if (be_copy(r->dst, op, r->src, it->src, &it->from, it->dst,
-			    opt, NULL) == 0)
+			    &opt, NULL) == 0)
 			return 0;
 		if (op->err.kind != ERR_UNSUPPORTED || op->err.code)
 			return -1;
 	}
+	if (opt.meta && be_can(r->src, BE_XATTRS) &&
+	    be_can(r->dst, BE_XATTRS)) {
+		if (be_get_xattrs(r->src, op, it->src, &x) < 0)
+			return -1;
+		/* Also if there are none: a folder may have given it an ACL. */
+		opt.xattrs = &x;
+	}
 	if (be_can(r->dst, BE_WRITER))
-		return get_into(r, op, it, opt);
+		return get_into(r, op, it, &opt);
 	if (be_can(r->src, BE_READER))
-		return put_from(r, op, it, opt);
-	return get_then_put(r, op, it, opt);
+		return put_from(r, op, it, &opt);
+	return get_then_put(r, op, it, &opt);
 }
 
 /* Copy, or move, one file; 0 once it is there. */
