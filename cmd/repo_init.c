@@ -110,7 +110,9 @@ static int make(struct cmd_ctx *cx, struct backend *be, const char *place,
 	rc = repo_init(&cx->op, be, password, version, like, &r);
 	secret_free(password);
 	if (rc == 0)
-		rc = print_made(cx, r, place);
+		rc = cx->globals->quiet && !cx->globals->json
+			     ? 0
+			     : print_made(cx, r, place);
 	repo_close(r);
 	return rc;
 }
