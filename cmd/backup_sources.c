@@ -131,48 +131,75 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*x, *y);
 }
 
-/* Sorted, each once; those that are not there are told and left out. */
-static int find_paths(struct cmd_ctx *cx, struct backend *local,
-		      struct texts *v, struct strings *out)
+/* Those of `v` that are there stay, with their absolute paths in `whole`. */
+static int drop_missing(struct cmd_ctx *cx, struct backend *local,
+			const char *cwd, struct texts *v, struct texts *whole)
 {
 	struct op *op = &cx->op;
-	char *cwd = getcwd(NULL, 0);
 	size_t n = 0, asked = v->n;
 
-	if (!cwd)
-		return err_sys(&op->err, "the current folder");
-	for (size_t i = 0; i < v->n; i++) {
+	for (size_t i = 0; i < asked; i++) {
 		const char *path = absolute(&op->arena, cwd, v->at[i]);
 
 		if (be_stat(local, op, path + 1, NULL) == 0) {
-			v->at[n++] = path;
+			v->at[n++] = v->at[i];
+			*texts_add(whole) = path;
 			continue;
 		}
-		if (op->err.kind == ERR_CANCELED)
-			break;
+		if (op_check(op) < 0)
+			return -1;
 		log_error(NULL, "%s", op->err.msg);
 		err_clear(&op->err);
 	}
+	v->n = n;
+	if (n)
+		return 0;
+	return err_set(&op->err, ERR_NOT_FOUND,
+		       asked == 1 ? "it is not there: nothing to save"
+				  : "none of the paths is there: nothing to "
+				    "save");
+}
+
+/* Sorted, each once. */
+static struct strings sorted(struct arena *a, struct texts *v)
+{
+	size_t n = 0;
+
+	qsort(v->at, v->n, sizeof(*v->at), by_text);
+	for (size_t i = 0; i < v->n; i++)
+		if (n == 0 || strcmp(v->at[n - 1], v->at[i]) != 0)
+			v->at[n++] = v->at[i];
+	return (struct strings){
+		.at = arena_memdup(a, v->at, n * sizeof(*v->at)), .n = n
+	};
+}
+
+static int place_paths(struct cmd_ctx *cx, struct backend *local,
+		       struct texts *v, struct archive_opt *opt)
+{
+	struct op *op = &cx->op;
+	char *cwd = getcwd(NULL, 0);
+	struct texts whole = { 0 };
+	struct strings given;
+	int rc;
+
+	if (!cwd)
+		return err_sys(&op->err, "the current folder");
+	rc = drop_missing(cx, local, cwd, v, &whole);
+	given = (struct strings){ .at = v->at, .n = v->n };
+	if (rc == 0)
+		rc = archive_places(&op->arena, op, local,
+				    arena_strdup(&op->arena, cwd), &given,
+				    &opt->paths, &opt->places);
+	if (rc == 0)
+		opt->show_paths = sorted(&op->arena, &whole);
+	texts_free(&whole);
 	free(cwd);
-	if (op_check(op) < 0)
-		return -1;
-	if (n == 0)
-		return err_set(&op->err, ERR_NOT_FOUND,
-			       asked == 1 ? "it is not there: nothing to save"
-					  : "none of the paths is there: "
-					    "nothing to save");
-	v->n = 0;
-	qsort(v->at, n, sizeof(*v->at), by_text);
-	for (size_t i = 0; i < n; i++)
-		if (v->n == 0 || strcmp(v->at[v->n - 1], v->at[i]) != 0)
-			v->at[v->n++] = v->at[i];
-	out->at = arena_memdup(&op->arena, v->at, v->n * sizeof(*v->at));
-	out->n = v->n;
-	return 0;
+	return rc;
 }
 
 static int collect_paths(struct cmd_ctx *cx, const struct backup_opts *o,
-			 struct backend *local, struct strings *out)
+			 struct backend *local, struct archive_opt *opt)
 {
 	struct texts v = { 0 };
 	int rc = 0;
@@ -186,7 +213,7 @@ static int collect_paths(struct cmd_ctx *cx, const struct backup_opts *o,
 			     "nothing to save: give PATHs, --files-from or "
 			     "--stdin");
 	if (rc == 0)
-		rc = find_paths(cx, local, &v, out);
+		rc = place_paths(cx, local, &v, opt);
 	texts_free(&v);
 	return rc;
 }
@@ -387,10 +414,9 @@ int backup_sources(struct cmd_ctx *cx, const struct backup_opts *o,
 	if (o->from_stdin)
 		return use_stdin(cx, o, out, opt);
 	if (remote_open(cx->remotes, "/", &cx->op, &out->local) < 0 ||
-	    collect_paths(cx, o, out->local, &opt->paths) < 0)
+	    collect_paths(cx, o, out->local, opt) < 0)
 		return -1;
 	opt->from = out->local;
-	opt->show_paths = opt->paths;
 	return 0;
 }
 
