@@ -59,4 +59,10 @@ struct check_result {
 int check_run(struct repo *r, struct op *op, const struct check_opt *opt,
 	      struct check_result *out) MUST_CHECK;
 
+/*
+ * Whether these blobs (by offset) lie one behind the other in a pack of `size`
+ * bytes, and behind them nothing but a header that lists them.
+ */
+bool check_shape(const struct pack_blobs *blobs, int64_t size);
+
 #endif

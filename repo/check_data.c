@@ -175,7 +175,7 @@ static int read_singly(struct reader *k, struct op *op)
 
 		if (op_check(op) < 0)
 			return -1;
-		if (b->len > BLOB_LEN_MAX) {
+		if (b->len > BLOB_LEN_MAX + ENVELOPE_EXTRA) {
 			err_set(&op->err, ERR_CORRUPT, "a blob of %u bytes",
 				b->len);
 			add_flaw(k, i, &op->err);
@@ -191,28 +191,13 @@ static int read_singly(struct reader *k, struct op *op)
 	return 0;
 }
 
-/* Whether the blobs lie one behind the other, and then nothing but a header. */
-static bool is_regular(const struct reader *k)
-{
-	int64_t off = 0;
-
-	for (size_t i = 0; i < k->blobs.n; i++) {
-		if (k->blobs.at[i].off != off ||
-		    k->blobs.at[i].len > BLOB_LEN_MAX)
-			return false;
-		off += k->blobs.at[i].len;
-	}
-	return k->size ==
-	       off + (int64_t)pack_header_len(k->blobs.at, k->blobs.n);
-}
-
 static int read_once(struct reader *k, struct op *op)
 {
 	struct digests d;
 
 	k->flaws.n = 0;
 	k->bad_name = k->bad_header = false;
-	if (is_regular(k)) {
+	if (check_shape(&k->blobs, k->size)) {
 		if (read_through(k, op) == 0)
 			return 0;
 		hasher_end(k->hasher, &d);

@@ -4,6 +4,19 @@
 
 #include "repo/check_parts.h"
 
+bool check_shape(const struct pack_blobs *blobs, int64_t size)
+{
+	int64_t off = 0;
+
+	for (size_t i = 0; i < blobs->n; i++) {
+		if (blobs->at[i].off != off ||
+		    blobs->at[i].len > BLOB_LEN_MAX + ENVELOPE_EXTRA)
+			return false;
+		off += blobs->at[i].len;
+	}
+	return size == off + (int64_t)pack_header_len(blobs->at, blobs->n);
+}
+
 static int look_at(void *arg, struct op *op, const struct id *id, int64_t size)
 {
 	struct check *c = arg;

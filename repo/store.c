@@ -498,6 +498,31 @@ int store_write_mapped(struct store *s, struct op *op, const struct id *pack,
 	return write_source(s, op, FILE_PACK, pack, &src);
 }
 
+int store_replace_config(struct store *s, struct op *op, const void *p,
+			 size_t n)
+{
+	struct memory_source src = {
+		.base = { .size = (int64_t)n,
+			  .stable = true,
+			  .read = memory_read,
+			  .seek = memory_seek },
+		.p = p,
+		.n = n,
+	};
+	struct put_opt opt = { .mtime = MTIME_UNKNOWN,
+			       .mode = PUT_ANY,
+			       .durable = true };
+	struct op own;
+
+	if (!be_can(s->be, BE_PUT_ATOMIC))
+		return err_set(&op->err, ERR_UNSUPPORTED,
+			       "%s: a config cannot be replaced safely there",
+			       s->be->name);
+	own = store_op(op);
+	digests_for(s->be, NULL, p, n, &opt.hash);
+	return store_op_end(&own, op, put(s, &own, "config", &src, &opt));
+}
+
 int store_remove(struct store *s, struct op *op, enum file_type t,
 		 const struct id *id)
 {

@@ -86,6 +86,13 @@ int store_write(struct store *s, struct op *op, enum file_type t,
 int store_write_mapped(struct store *s, struct op *op, const struct id *pack,
 		       uint8_t *p, size_t n) MUST_CHECK;
 
+/*
+ * Put another config in the place of the one there is, which stays if that
+ * fails; ERR_UNSUPPORTED where it might not.
+ */
+int store_replace_config(struct store *s, struct op *op, const void *p,
+			 size_t n) MUST_CHECK;
+
 /* Gone is as good. */
 int store_remove(struct store *s, struct op *op, enum file_type t,
 		 const struct id *id) MUST_CHECK;
