@@ -350,6 +350,7 @@ static int backup(struct job *job)
 
 	repo_report_begin(&job->report, cx, false);
 	job->reported = true;
+	atomic_fetch_add(&job->report.progress.errors, job->sources.missing);
 	job->opt.progress = &job->report.progress;
 	job->opt.errors = &job->report.errors;
 	if (cx->globals->verbose) {

@@ -20,6 +20,7 @@ struct backup_sources {
 	struct patterns *exclude;
 	struct source *stream; /* --stdin */
 	const char *stream_path;
+	unsigned missing; /* paths that are not there, and were told */
 };
 
 /*

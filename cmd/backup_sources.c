@@ -57,8 +57,8 @@ static const char *absolute(struct arena *a, const char *cwd, const char *path)
 	return clean;
 }
 
-/* Those that match, in the order in which they are found; or the line itself.
- */
+/* Those that match, in the order in which they are found; or the line itself,
+ * of which will be told that it is not there. */
 static int add_matches(struct op *op, struct texts *out, const char *line)
 {
 	glob_t g;
@@ -67,7 +67,7 @@ static int add_matches(struct op *op, struct texts *out, const char *line)
 	if (rc == GLOB_NOSPACE || rc == GLOB_ABORTED)
 		return err_set(&op->err, ERR_IO, "--files-from: \"%s\"", line);
 	if (rc == GLOB_NOMATCH) {
-		log_error(line, "--files-from: nothing matches");
+		*texts_add(out) = arena_strdup(&op->arena, line);
 		return 0;
 	}
 	for (size_t i = 0; i < g.gl_pathc; i++)
@@ -131,17 +131,17 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*x, *y);
 }
 
-/* Those of `v` that are there stay, with their absolute paths in `whole`. */
-static int drop_missing(struct cmd_ctx *cx, struct backend *local,
+/* Those of `v` that are there stay, with their absolute paths in `whole`; the
+ * others are told and counted. */
+static int drop_missing(struct op *op, struct backup_sources *s,
 			const char *cwd, struct texts *v, struct texts *whole)
 {
-	struct op *op = &cx->op;
 	size_t n = 0, asked = v->n;
 
 	for (size_t i = 0; i < asked; i++) {
 		const char *path = absolute(&op->arena, cwd, v->at[i]);
 
-		if (be_stat(local, op, path + 1, NULL) == 0) {
+		if (be_stat(s->local, op, path + 1, NULL) == 0) {
 			v->at[n++] = v->at[i];
 			*texts_add(whole) = path;
 			continue;
@@ -150,6 +150,7 @@ static int drop_missing(struct cmd_ctx *cx, struct backend *local,
 			return -1;
 		log_error(NULL, "%s", op->err.msg);
 		err_clear(&op->err);
+		s->missing++;
 	}
 	v->n = n;
 	if (n)
@@ -174,7 +175,7 @@ static struct strings sorted(struct arena *a, struct texts *v)
 	};
 }
 
-static int place_paths(struct cmd_ctx *cx, struct backend *local,
+static int place_paths(struct cmd_ctx *cx, struct backup_sources *s,
 		       struct texts *v, struct archive_opt *opt)
 {
 	struct op *op = &cx->op;
@@ -185,12 +186,15 @@ static int place_paths(struct cmd_ctx *cx, struct backend *local,
 
 	if (!cwd)
 		return err_sys(&op->err, "the current folder");
-	rc = drop_missing(cx, local, cwd, v, &whole);
+	rc = drop_missing(op, s, cwd, v, &whole);
 	given = (struct strings){ .at = v->at, .n = v->n };
 	if (rc == 0)
-		rc = archive_places(&op->arena, op, local,
+		rc = archive_places(&op->arena, op, s->local,
 				    arena_strdup(&op->arena, cwd), &given,
 				    &opt->paths, &opt->places);
+	if (rc == 0 && opt->paths.n == 0)
+		rc = err_set(&op->err, ERR_NOT_FOUND,
+			     "the folder is empty: nothing to save");
 	if (rc == 0)
 		opt->show_paths = sorted(&op->arena, &whole);
 	texts_free(&whole);
@@ -199,7 +203,7 @@ static int place_paths(struct cmd_ctx *cx, struct backend *local,
 }
 
 static int collect_paths(struct cmd_ctx *cx, const struct backup_opts *o,
-			 struct backend *local, struct archive_opt *opt)
+			 struct backup_sources *s, struct archive_opt *opt)
 {
 	struct texts v = { 0 };
 	int rc = 0;
@@ -213,7 +217,7 @@ static int collect_paths(struct cmd_ctx *cx, const struct backup_opts *o,
 			     "nothing to save: give PATHs, --files-from or "
 			     "--stdin");
 	if (rc == 0)
-		rc = place_paths(cx, local, &v, opt);
+		rc = place_paths(cx, s, &v, opt);
 	texts_free(&v);
 	return rc;
 }
@@ -414,7 +418,7 @@ int backup_sources(struct cmd_ctx *cx, const struct backup_opts *o,
 	if (o->from_stdin)
 		return use_stdin(cx, o, out, opt);
 	if (remote_open(cx->remotes, "/", &cx->op, &out->local) < 0 ||
-	    collect_paths(cx, o, out->local, opt) < 0)
+	    collect_paths(cx, o, out, opt) < 0)
 		return -1;
 	opt->from = out->local;
 	return 0;
