@@ -165,11 +165,28 @@ static int cut(struct reading *rd)
 	return 0;
 }
 
+/* `n` more bytes are behind w->text. */
+static int take(struct reading *rd, size_t n)
+{
+	struct worker *w = rd->w;
+	struct repo_progress *progress = w->ar->opt->progress;
+
+	w->text.len += n;
+	rd->size += (int64_t)n;
+	if (progress)
+		atomic_fetch_add(&progress->bytes_done, (int64_t)n);
+	/* Most files have one chunk: no need to look for it. */
+	if (rd->size <= w->ar->opt->chunks.min)
+		return 0;
+	if (rd->fed == 0)
+		chunker_reset(w->chunker);
+	return cut(rd);
+}
+
 /* Up to the next piece: 1, 0 at the end, -1. */
 static int read_piece(struct reading *rd, struct source *src)
 {
 	struct worker *w = rd->w;
-	struct repo_progress *progress = w->ar->opt->progress;
 	int64_t left = (int64_t)rd->job->node.size - rd->size;
 	size_t want = w->ar->piece;
 	ssize_t got;
@@ -180,11 +197,34 @@ static int read_piece(struct reading *rd, struct source *src)
 	got = src->read(src, &w->op, buf_room(&w->text, want), want);
 	if (got <= 0)
 		return (int)got;
-	w->text.len += (size_t)got;
-	rd->size += got;
-	if (progress)
-		atomic_fetch_add(&progress->bytes_done, got);
-	return op_check(&w->op) < 0 ? -1 : 1;
+	if (op_check(&w->op) < 0)
+		return -1;
+	return take(rd, (size_t)got) < 0 ? -1 : 1;
+}
+
+/* Where a place has no readers, its bytes are pushed. */
+struct push {
+	struct sink base;
+	struct reading *rd;
+};
+
+static int push_write(struct sink *dst, struct op *op, const void *buf,
+		      size_t n)
+{
+	struct reading *rd = container_of(dst, struct push, base)->rd;
+	const char *p = buf;
+
+	(void)op;
+	while (n) {
+		size_t part = n < rd->w->ar->piece ? n : rd->w->ar->piece;
+
+		memcpy(buf_room(&rd->w->text, part), p, part);
+		if (take(rd, part) < 0)
+			return -1;
+		p += part;
+		n -= part;
+	}
+	return 0;
 }
 
 /* The failure of a source that was given is that of the backup. */
@@ -199,44 +239,48 @@ static int read_failed(struct reading *rd)
 	return -1;
 }
 
-static int read_all(struct reading *rd, struct source *src)
+/* The failure may be one of saving, which has been noted. */
+static int finish(struct reading *rd, int rc)
 {
-	struct worker *w = rd->w;
-	uint32_t min = w->ar->opt->chunks.min;
-	int rc;
+	struct buf *text = &rd->w->text;
 
-	buf_reset(&w->text);
-	while ((rc = read_piece(rd, src)) > 0) {
-		if (rd->size <= min)
-			continue; /* most files have one chunk: no need to look
-				   */
-		if (rd->fed == 0)
-			chunker_reset(w->chunker);
-		if (cut(rd) < 0)
-			return -1;
-	}
 	if (rc < 0)
-		return read_failed(rd);
-	if (w->text.len && save_text(rd, 0, w->text.len) < 0)
+		return archive_failed(rd->w->ar) ? -1 : read_failed(rd);
+	if (text->len && save_text(rd, 0, text->len) < 0)
 		return -1;
 	rd->job->node.size = (uint64_t)rd->size;
 	return 0;
+}
+
+static int read_source(struct reading *rd, struct source *src)
+{
+	int rc;
+
+	while ((rc = read_piece(rd, src)) > 0)
+		;
+	return finish(rd, rc);
 }
 
 static int read_file(struct reading *rd)
 {
 	struct worker *w = rd->w;
 	struct backend *from = w->ar->opt->from;
+	struct push push = { .base = { .write = push_write }, .rd = rd };
+	const struct get_opt all = { .len = -1 };
+	const char *path = rd->job->path + 1;
 	struct source *src;
 	int rc;
 
 	if (archive_failed(w->ar))
 		return -1;
+	buf_reset(&w->text);
 	if (rd->job->src)
-		return read_all(rd, rd->job->src);
-	if (be_open_reader(from, &w->op, rd->job->path + 1, NULL, &src) < 0)
+		return read_source(rd, rd->job->src);
+	if (!be_can(from, BE_READER))
+		return finish(rd, be_get(from, &w->op, path, &all, &push.base));
+	if (be_open_reader(from, &w->op, path, NULL, &src) < 0)
 		return read_failed(rd);
-	rc = read_all(rd, src);
+	rc = read_source(rd, src);
 	be_close_reader(from, src);
 	return rc;
 }
