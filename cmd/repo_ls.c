@@ -61,9 +61,18 @@ struct ls {
 	struct buf line;
 };
 
+/* As a walk comes by: "/d/x" before "/d-x", so a '/' is less than all else. */
 static int by_name(const struct row *a, const struct row *b)
 {
-	return strcmp(a->path, b->path);
+	const char *p = a->path, *q = b->path;
+
+	while (*p && *p == *q) {
+		p++;
+		q++;
+	}
+	if (*p && *q && (*p == '/' || *q == '/'))
+		return *p == '/' ? -1 : 1;
+	return (unsigned char)*p - (unsigned char)*q;
 }
 
 static int by_size(const struct row *a, const struct row *b)
@@ -223,10 +232,11 @@ static int bad_tree(void *arg, struct op *op, const char *path,
 
 static int compare_rows(const void *a, const void *b, void *arg)
 {
+	const struct row *x = a, *y = b;
 	const struct order *o = arg;
-	int order = o->compare(a, b);
+	int order = o->compare(x, y);
 
-	return order ? order : by_name(a, b);
+	return order ? order : strcmp(x->path, y->path);
 }
 
 static int show_sorted(struct ls *ls, struct op *op)
@@ -291,8 +301,10 @@ static int list(struct ls *ls)
 	struct id tree;
 
 	if (query_snapshot(ls->q, &ls->o->filter, cx->argv[0], &snapshot,
-			   &tree) < 0 ||
-	    show_heading(ls, &snapshot) < 0 ||
+			   &tree) < 0)
+		return -1;
+	snapshot.tree = tree; /* what is listed, also of SNAPSHOT:PATH */
+	if (show_heading(ls, &snapshot) < 0 ||
 	    trees_walk(ls->q->s.repo, &cx->op, ls->q->s.coder, &tree, "", &opt,
 		       visit, ls) < 0)
 		return -1;
