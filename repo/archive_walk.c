@@ -272,6 +272,22 @@ static int visit_folder(struct walker *w, struct frame *up, struct node *n,
 	return enter(w, up, n, before, dev);
 }
 
+/*
+ * Setting an attribute changes a file's ctime; so where that is of this
+ * machine's clock, those that whoever made the parent could see are known.
+ */
+static bool knows_xattrs(const struct walker *w, const struct node *n,
+			 const struct node *before)
+{
+	const struct archive_opt *opt = w->ar->opt;
+
+	return n->type == NODE_FILE && before && !opt->ignore_ctime &&
+	       !opt->ignore_inode && opt->parent &&
+	       opt->parent->uid == opt->uid &&
+	       be_can(opt->from, BE_OWN_CLOCK) &&
+	       node_unchanged(n, before, opt);
+}
+
 /* The metadata that the entry does not carry: 1, or 0 if it cannot be saved. */
 static int complete(struct walker *w, struct node *n)
 {
@@ -305,9 +321,12 @@ static int visit(struct walker *w, struct frame *f, const struct entry *e,
 		return 0; /* nobody could use it again */
 	if (find_before(w, &f->before, e->name, &before) < 0)
 		return -1;
-	rc = complete(w, &n);
-	if (rc <= 0)
+	if (knows_xattrs(w, &n, before)) {
+		n.xattrs = before->xattrs;
+		n.nxattrs = before->nxattrs;
+	} else if ((rc = complete(w, &n)) <= 0) {
 		return rc;
+	}
 	if (n.type == NODE_DIR)
 		return visit_folder(w, f, &n, before, e, t, mount);
 	if (n.type == NODE_FILE) {
