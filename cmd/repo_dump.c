@@ -106,12 +106,12 @@ static int target_close(struct target *t, struct op *op, int rc)
 
 static int dump_one(struct query *q, const struct node *n, struct sink *to)
 {
-	struct dump *d = dump_new(q->s.repo, &q->cx->op, to);
-	int rc = dump_file(d, &q->cx->op, n);
+	struct flow *d = flow_new(q->s.repo, &q->cx->op, to);
+	int rc = flow_file(d, &q->cx->op, n);
 
 	if (rc == 0)
-		rc = dump_drain(d, &q->cx->op);
-	dump_free(d);
+		rc = flow_drain(d, &q->cx->op);
+	flow_free(d);
 	return rc;
 }
 

@@ -26,7 +26,7 @@ struct slot {
  * A ring of slots: [head, tail) are in use, those before `next` were taken by
  * a thread.  The numbers only grow.
  */
-struct dump {
+struct flow {
 	struct repo *r;
 	struct sink *to;
 	struct cancel *cancel;
@@ -40,14 +40,14 @@ struct dump {
 	bool over;
 };
 
-static struct slot *slot_at(struct dump *d, uint64_t i)
+static struct slot *slot_at(struct flow *d, uint64_t i)
 {
 	return &d->slot[i % SLOTS];
 }
 
 static void *work(void *arg)
 {
-	struct dump *d = arg;
+	struct flow *d = arg;
 	struct coder *c = repo_coder(d->r);
 	struct op op = op_begin(d->cancel);
 
@@ -82,9 +82,9 @@ static void *work(void *arg)
 	return NULL;
 }
 
-struct dump *dump_new(struct repo *r, struct op *op, struct sink *to)
+struct flow *flow_new(struct repo *r, struct op *op, struct sink *to)
 {
-	struct dump *d = xcalloc(1, sizeof(*d));
+	struct flow *d = xcalloc(1, sizeof(*d));
 	unsigned want = pool_fitting();
 
 	d->r = r;
@@ -103,7 +103,7 @@ struct dump *dump_new(struct repo *r, struct op *op, struct sink *to)
 	return d;
 }
 
-void dump_free(struct dump *d)
+void flow_free(struct flow *d)
 {
 	if (!d)
 		return;
@@ -122,7 +122,7 @@ void dump_free(struct dump *d)
 }
 
 /* Wait for the first slot, and write it. */
-static int write_head(struct dump *d, struct op *op)
+static int write_head(struct flow *d, struct op *op)
 {
 	struct slot *s = slot_at(d, d->head);
 	int rc = 0;
@@ -151,7 +151,7 @@ static int write_head(struct dump *d, struct op *op)
 	return rc;
 }
 
-int dump_drain(struct dump *d, struct op *op)
+int flow_drain(struct flow *d, struct op *op)
 {
 	while (d->head < d->tail)
 		if (write_head(d, op) < 0)
@@ -160,7 +160,7 @@ int dump_drain(struct dump *d, struct op *op)
 }
 
 /* The next slot, for `n` bytes, when there is room. */
-static int take_slot(struct dump *d, struct op *op, size_t n, struct slot **out)
+static int take_slot(struct flow *d, struct op *op, size_t n, struct slot **out)
 {
 	while (d->head < d->tail &&
 	       (d->tail - d->head == SLOTS || d->ahead + n > AHEAD))
@@ -172,7 +172,7 @@ static int take_slot(struct dump *d, struct op *op, size_t n, struct slot **out)
 	return 0;
 }
 
-static void give_slot(struct dump *d, struct slot *s, bool done)
+static void give_slot(struct flow *d, struct slot *s, bool done)
 {
 	pthread_mutex_lock(&d->lock);
 	s->failed = false;
@@ -182,7 +182,7 @@ static void give_slot(struct dump *d, struct slot *s, bool done)
 	pthread_mutex_unlock(&d->lock);
 }
 
-int dump_bytes(struct dump *d, struct op *op, const void *p, size_t n)
+int flow_bytes(struct flow *d, struct op *op, const void *p, size_t n)
 {
 	struct slot *s;
 
@@ -193,7 +193,7 @@ int dump_bytes(struct dump *d, struct op *op, const void *p, size_t n)
 	return 0;
 }
 
-int dump_blob(struct dump *d, struct op *op, const struct id *id)
+int flow_blob(struct flow *d, struct op *op, const struct id *id)
 {
 	struct blob_at at;
 	struct slot *s;
@@ -210,7 +210,7 @@ int dump_blob(struct dump *d, struct op *op, const struct id *id)
 	return 0;
 }
 
-int dump_file(struct dump *d, struct op *op, const struct node *n)
+int flow_file(struct flow *d, struct op *op, const struct node *n)
 {
 	uint64_t size = 0;
 
@@ -230,7 +230,7 @@ int dump_file(struct dump *d, struct op *op, const struct node *n)
 			       (unsigned long long)size,
 			       (unsigned long long)n->size);
 	for (size_t i = 0; i < n->ncontent; i++)
-		if (dump_blob(d, op, &n->content[i]) < 0)
+		if (flow_blob(d, op, &n->content[i]) < 0)
 			return -1;
 	return 0;
 }

@@ -9,19 +9,19 @@
  * are had by several threads, some of them ahead of the writing (in bounded
  * memory).  One thread gives, and writes what is ready when it has to wait.
  */
-struct dump;
-struct dump *dump_new(struct repo *r, struct op *op, struct sink *to);
-void dump_free(struct dump *d); /* NULL is fine */
+struct flow;
+struct flow *flow_new(struct repo *r, struct op *op, struct sink *to);
+void flow_free(struct flow *d); /* NULL is fine */
 
-int dump_bytes(struct dump *d, struct op *op, const void *p,
+int flow_bytes(struct flow *d, struct op *op, const void *p,
 	       size_t n) MUST_CHECK;
-int dump_blob(struct dump *d, struct op *op, const struct id *id) MUST_CHECK;
+int flow_blob(struct flow *d, struct op *op, const struct id *id) MUST_CHECK;
 
 /* Write all that was given. */
-int dump_drain(struct dump *d, struct op *op) MUST_CHECK;
+int flow_drain(struct flow *d, struct op *op) MUST_CHECK;
 
 /* A file's content; ERR_CORRUPT if it is not as long as the node says. */
-int dump_file(struct dump *d, struct op *op, const struct node *n) MUST_CHECK;
+int flow_file(struct flow *d, struct op *op, const struct node *n) MUST_CHECK;
 
 /*
  * The tree as a tar archive (POSIX.1-2001, "pax"): what ustar headers cannot

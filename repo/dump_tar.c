@@ -256,7 +256,7 @@ void tar_header(struct buf *b, const char *path, const struct node *n)
 }
 
 struct tarring {
-	struct dump *d;
+	struct flow *d;
 	struct buf bytes; /* not yet given to it: headers, padding */
 	uint64_t written;
 };
@@ -264,7 +264,7 @@ struct tarring {
 static int give(struct tarring *t, struct op *op)
 {
 	int rc = t->bytes.len
-			 ? dump_bytes(t->d, op, t->bytes.data, t->bytes.len)
+			 ? flow_bytes(t->d, op, t->bytes.data, t->bytes.len)
 			 : 0;
 
 	t->written += t->bytes.len;
@@ -291,7 +291,7 @@ static int add_node(struct tarring *t, struct op *op, const char *path,
 		return t->bytes.len > RECORD ? give(t, op) : 0;
 	if (give(t, op) < 0)
 		return -1;
-	if (dump_file(t->d, op, n) < 0)
+	if (flow_file(t->d, op, n) < 0)
 		return err_wrap(&op->err, "%s", path);
 	t->written += n->size;
 	pad(&t->bytes, n->size);
@@ -316,7 +316,7 @@ static int end_archive(struct tarring *t, struct op *op)
 int dump_tar(struct repo *r, struct op *op, const struct id *tree,
 	     const char *path, const struct node *top, struct sink *to)
 {
-	struct tarring t = { .d = dump_new(r, op, to), .bytes = BUF_INIT };
+	struct tarring t = { .d = flow_new(r, op, to), .bytes = BUF_INIT };
 	struct coder *c = repo_coder(r);
 	struct buf under = BUF_INIT;
 	int rc = 0;
@@ -329,8 +329,8 @@ int dump_tar(struct repo *r, struct op *op, const struct id *tree,
 	if (rc == 0)
 		rc = end_archive(&t, op);
 	if (rc == 0)
-		rc = dump_drain(t.d, op);
-	dump_free(t.d);
+		rc = flow_drain(t.d, op);
+	flow_free(t.d);
 	coder_free(c);
 	buf_free(&under);
 	buf_free(&t.bytes);
