@@ -21,7 +21,7 @@ struct restore_opts {
 	struct filter_flags filter;
 	struct opt_list include, exclude;
 	const char *target, *overwrite;
-	bool delete, sparse, verify, dry_run;
+	bool remove_others, sparse, verify, dry_run;
 };
 
 static const struct restore_opts restore_defaults = { .overwrite = "always" };
@@ -35,7 +35,7 @@ static const struct opt restore_flags[] = {
 	RESTORE(OPT_STR, 0, "overwrite", "WHEN", overwrite,
 		"always (what differs), if-changed (what differs in size or "
 		"time), if-newer or never (default always)"),
-	RESTORE(OPT_BOOL, 0, "delete", NULL, delete,
+	RESTORE(OPT_BOOL, 0, "delete", NULL, remove_others,
 		"remove from the target what the snapshot does not have"),
 	RESTORE(OPT_BOOL, 0, "sparse", NULL, sparse,
 		"do not store runs of zeros"),
@@ -225,7 +225,7 @@ static int check_flags(struct job *job)
 	if (o->dry_run && o->verify)
 		return err_set(e, ERR_INVALID,
 			       "--dry-run and --verify: only one of them");
-	if (o->delete &&!o->include.n &&
+	if (o->remove_others && !o->include.n &&
 	    strspn(o->target, "/.") == strlen(o->target) && *o->target == '/')
 		return err_set(e, ERR_INVALID,
 			       "--delete with --target / would empty this "
@@ -240,7 +240,7 @@ static int check_flags(struct job *job)
 	job->opt = (struct restore_opt){
 		.target = o->target,
 		.overwrite = (enum restore_overwrite)i,
-		.delete = o->delete,
+		.remove_others = o->remove_others,
 		.sparse = o->sparse,
 		.verify = o->verify,
 		.dry_run = o->dry_run,

@@ -276,7 +276,7 @@ static enum walk_next leave_folder(struct restore *rs, struct op *op)
 	struct dest *f = pop(rs);
 	int rc = 0;
 
-	if (rs->opt->delete &&!rs->broken && !rs->verifying)
+	if (rs->opt->remove_others && !rs->broken && !rs->verifying)
 		rc = dest_delete_others(rs, op, f);
 	rs->broken = false;
 	dest_drop(rs, op, f);
@@ -334,11 +334,12 @@ static enum walk_next visit(void *arg, struct op *op, const struct walk_node *w)
 		return leave_folder(rs, op);
 	if (check_order(rs, op, dir, n) < 0)
 		return WALK_FAIL;
-	if (rs->opt->delete &&!dir->fresh && !rs->verifying)
+	if (rs->opt->remove_others && !dir->fresh && !rs->verifying)
 		keep_name(dir, n);
 	c = choose(rs, w->path, is_dir);
 	if (!c.itself && !c.below)
 		return WALK_SKIP;
+	rs->any |= c.itself;
 	if (is_dir)
 		return enter_folder(rs, op, dir, n, c);
 	return restore_entry(rs, op, dir, n) < 0 ? WALK_FAIL : WALK_SKIP;
@@ -383,8 +384,8 @@ static int walk(struct restore *rs, struct op *op, struct coder *c,
 		atomic_store(&rs->opt->progress->total_known, true);
 	if (rc == 0)
 		rc = windows_drain(rs, op);
-	if (rc == 0 && rs->opt->delete &&!rs->verifying && !rs->broken &&
-	    rs->any && from->is_dir)
+	if (rc == 0 && rs->opt->remove_others && !rs->verifying &&
+	    !rs->broken && rs->any && from->is_dir)
 		rc = dest_delete_others(rs, op, top);
 	rs->broken = false;
 	return rc;

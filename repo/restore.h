@@ -26,7 +26,7 @@ struct restore_opt {
 	const char *target;
 	const struct patterns *include, *exclude; /* or NULL */
 	enum restore_overwrite overwrite;
-	bool delete; /* what the snapshot has not */
+	bool remove_others; /* --delete: what the snapshot has not */
 	bool sparse;
 	bool verify; /* read all back afterwards */
 	bool dry_run;

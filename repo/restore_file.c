@@ -53,7 +53,7 @@ int put_in_place(struct restore *rs, struct op *op, int dirfd, const char *temp,
 		return 0;
 	if (errno != EISDIR && errno != ENOTEMPTY && errno != EEXIST)
 		return err_sys(&op->err, "rename");
-	if (dest_clear(op, dirfd, name, rs->opt->delete) < 0)
+	if (dest_clear(op, dirfd, name, rs->opt->remove_others) < 0)
 		return -1;
 	return renameat(dirfd, temp, dirfd, name) == 0
 		       ? 0
