@@ -403,7 +403,7 @@ static void many_small_index_files_become_one(void)
 {
 	struct made k;
 	struct id content[12];
-	char text[8];
+	char text[16];
 
 	begin();
 	for (int i = 0; i < 12; i++) {
