@@ -105,6 +105,7 @@ static int password_flags(struct cmd_ctx *cx, const struct repo_flags *f,
 {
 	*out = (struct password_from){ .file = f->password_file,
 				       .command = f->password_command,
+				       .plain = f->password,
 				       .empty = f->no_password };
 	if (f->no_password && (out->file || out->command))
 		return err_set(&cx->op.err, ERR_INVALID,
