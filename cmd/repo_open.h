@@ -50,7 +50,7 @@ struct repo_session {
 	struct repo *repo;
 	struct coder *coder; /* for the command's own thread */
 	struct lock *lock;   /* NULL with REPO_NO_LOCK or --no-lock */
-	unsigned stale;      /* locks of dead processes that there were */
+	unsigned stale;      /* shared locks of dead processes, removed */
 };
 
 /*

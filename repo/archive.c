@@ -85,9 +85,9 @@ void archive_done(struct archive *ar, enum archive_action a, const char *path,
 }
 
 static int begin(struct archive *ar, struct repo *r, struct op *op,
-		 const struct archive_opt *opt)
+		 struct lock *lock, const struct archive_opt *opt)
 {
-	const struct saver_opt save = { .dry_run = opt->dry_run };
+	const struct saver_opt save = { .dry_run = opt->dry_run, .lock = lock };
 
 	*ar = (struct archive){ .r = r, .opt = opt, .cancel = op->cancel };
 	if (chunker_tables_new(r->polynomial, &ar->tables, &op->err) < 0)
@@ -224,7 +224,7 @@ int archive_run(struct repo *r, struct op *op, struct lock *lock,
 
 	*out = (struct archive_result){ 0 };
 	if (targets_new(&op->arena, opt, &root, &op->err) < 0 ||
-	    begin(&ar, r, op, opt) < 0)
+	    begin(&ar, r, op, lock, opt) < 0)
 		goto out;
 	ar.sum.backup_start = began_text(op);
 	scan_start(&scan, &ar, root);
@@ -304,7 +304,7 @@ int archive_stream(struct repo *r, struct op *op, struct lock *lock,
 		return err_set(&op->err, ERR_INVALID,
 			       "more than %d folders, one in the other",
 			       WALK_DEPTH);
-	if (begin(&ar, r, op, opt) < 0)
+	if (begin(&ar, r, op, lock, opt) < 0)
 		return -1;
 	ar.sum.backup_start = began_text(op);
 	add_stream(&ar, src, path);

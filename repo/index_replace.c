@@ -16,6 +16,7 @@ enum { SMALL_FILES = 10, SMALL_BLOBS = INDEX_FILE_BLOBS / 10 };
 struct replace {
 	struct repo *r;
 	const uint8_t *gone;
+	struct lock *lock;
 	struct coder *coder;
 	uint8_t *named; /* packs that the index files will name */
 	uint32_t packs;
@@ -76,6 +77,9 @@ static int write_file(struct replace *p, struct op *op)
 		return 0;
 	index_write_end(&p->index);
 	p->index = (struct index_writer){ 0 };
+	/* whoever took it for stale may have removed what we name */
+	if (lock_check(p->lock, op) < 0)
+		return -1;
 	return repo_save_file(p->r, op, p->coder, FILE_INDEX, p->json.data,
 			      p->json.len, &id);
 }
@@ -187,6 +191,7 @@ int index_replace(struct repo *r, struct op *op, struct lock *lock,
 {
 	struct replace p = { .r = r,
 			     .gone = gone,
+			     .lock = lock,
 			     .coder = repo_coder(r),
 			     .packs = index_packs(r->index),
 			     .text = BUF_INIT,

@@ -94,7 +94,7 @@ struct attempt {
 	struct who me;
 	bool exclusive;
 	struct id mine; /* null as long as there is none */
-	unsigned stale; /* removed */
+	unsigned stale; /* and shared, removed */
 };
 
 static int held(struct op *op, const struct lock_file *f)
@@ -115,14 +115,15 @@ static int held(struct op *op, const struct lock_file *f)
 	return -1;
 }
 
-static bool remove_stale(struct attempt *t, struct op *op, const struct id *id)
+static bool remove_stale(struct attempt *t, struct op *op, const struct id *id,
+			 const struct lock_file *f)
 {
 	if (store_remove(t->repo->store, op, FILE_LOCK, id) < 0) {
 		log_notice(NULL, "a stale lock stays: %s", op->err.msg);
 		err_clear(&op->err);
 		return false;
 	}
-	t->stale++;
+	t->stale += !f->exclusive;
 	return true;
 }
 
@@ -145,7 +146,7 @@ static int look_at(void *arg, struct op *op, const struct id *id,
 			       "removes it",
 			       id_short(id, hex));
 	if (lock_file_is_stale(f, clock_wall(), t->me.host) &&
-	    remove_stale(t, op, id))
+	    remove_stale(t, op, id, f))
 		return 0;
 	return t->exclusive || f->exclusive ? held(op, f) : 0;
 }

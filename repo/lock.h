@@ -13,7 +13,8 @@ struct lock;
 /*
  * Take one; waits up to `retry` ns for others to go away.  ERR_LOCKED says who
  * holds it, since when, and that `ferry repo unlock` removes stale ones.
- * `*stale` (or NULL): how many stale locks there were; they are removed.
+ * Stale ones are removed; `*stale` (or NULL): how many of these were shared,
+ * so of runs that may have left packs that are worth something.
  */
 int lock_take(struct repo *r, struct op *op, bool exclusive, int64_t retry,
 	      unsigned *stale, struct lock **out) MUST_CHECK;

@@ -111,10 +111,12 @@ static int remove_packs(struct prune *p, struct op *op, struct lock *lock,
 	return rc;
 }
 
-static int move_blobs(struct prune *p, struct op *op, struct blob_name *about)
+static int move_blobs(struct prune *p, struct op *op, struct lock *lock,
+		      struct blob_name *about)
 {
 	const struct saver_opt opt = { .pack_size = p->opt->pack_size,
-				       .no_index = true };
+				       .no_index = true,
+				       .lock = lock };
 	struct saver *s;
 	int rc;
 
@@ -139,7 +141,7 @@ static int carry_out(struct prune *p, struct op *op, struct lock *lock,
 		rc = files_remove(p->r, op, FILE_PACK, p->strays.at,
 				  p->strays.n, NULL);
 	if (rc == 0)
-		rc = move_blobs(p, op, about);
+		rc = move_blobs(p, op, lock, about);
 	if (rc < 0)
 		return -1;
 	gone = bits_new(index_packs(p->r->index));

@@ -266,7 +266,7 @@ int repair_packs(struct repo *r, struct op *op, struct lock *lock,
 		 const struct id *packs, size_t n, const struct repair_opt *opt,
 		 struct repair_result *out)
 {
-	const struct saver_opt so = { .no_index = true };
+	const struct saver_opt so = { .no_index = true, .lock = lock };
 	struct salvage s = { .r = r,
 			     .opt = opt,
 			     .out = out,

@@ -145,6 +145,8 @@ static int rewrite_all(struct rewriter *w, struct op *op, struct lock *lock,
 
 	if (rc == 0)
 		rc = saver_flush(w->saver, op);
+	if (rc == 0 && lock && !w->opt->dry_run)
+		rc = lock_check(lock, op);
 	for (size_t i = 0; rc == 0 && i < v->n; i++) {
 		if (plans[i].to.lost)
 			out->lost++;
@@ -162,7 +164,7 @@ int rewrite_snapshots(struct repo *r, struct op *op, struct lock *lock,
 		      const struct snapshots *v, const struct rewrite_opt *opt,
 		      struct rewrite_result *out)
 {
-	const struct saver_opt so = { .dry_run = opt->dry_run };
+	const struct saver_opt so = { .dry_run = opt->dry_run, .lock = lock };
 	struct rewriter w = { .r = r,
 			      .opt = opt,
 			      .coder = repo_coder(r),

@@ -23,6 +23,12 @@ struct saver_opt {
 	 * for prune and repair, which write the whole index anew.
 	 */
 	bool no_index;
+
+	/*
+	 * Or NULL.  Once it is lost nothing more is stored, and no index names
+	 * what was: whoever took it for stale may have removed those packs.
+	 */
+	struct lock *lock;
 };
 struct saver *saver_new(struct repo *r, const struct saver_opt *opt,
 			struct cancel *cancel);
@@ -79,7 +85,7 @@ const uint32_t *saver_packs(const struct saver *s, size_t *n);
 
 /*
  * Packs in the store that no index names (an earlier run was killed) are
- * named by a new index file, if their headers are whole; how many.  To be
+ * named by a new index file, if they are whole; how many.  To be
  * called under a lock, before anything is added.
  */
 int saver_adopt(struct repo *r, struct op *op, unsigned *packs) MUST_CHECK;

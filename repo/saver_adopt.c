@@ -7,6 +7,9 @@
 #include "repo/index_file.h"
 #include "repo/saver.h"
 
+/* Beyond a full pack: one more chunk, and the header. */
+enum { SIZE_LIMIT = PACK_SIZE_MAX + (32 << 20) };
+
 struct orphan {
 	struct id id;
 	int64_t size;
@@ -18,7 +21,7 @@ struct adoption {
 	struct coder *c;
 	struct orphans found;
 	struct pack_blobs blobs;
-	struct buf json;
+	struct buf pack, json;
 	struct index_writer index;
 	unsigned packs;
 };
@@ -50,6 +53,32 @@ static int write_index(struct adoption *a, struct op *op)
 }
 
 /*
+ * Read whole, though its header would do: what is left behind may also be a
+ * damaged pack, of a repair that was killed.  Were that one's blobs in the
+ * index, the next backup would not store them.
+ */
+static int read_blobs(struct adoption *a, struct op *op, const struct orphan *o)
+{
+	size_t n, end;
+
+	buf_reset(&a->pack);
+	if (o->size < 4 || o->size > SIZE_LIMIT)
+		return err_set(&op->err, ERR_CORRUPT, "a pack of %lld bytes",
+			       (long long)o->size);
+	if (store_read(a->r->store, op, FILE_PACK, &o->id, SIZE_LIMIT,
+		       &a->pack) < 0)
+		return -1;
+	end = a->pack.len - 4;
+	if (a->pack.len < 4 ||
+	    pack_header_size((uint8_t *)a->pack.data + end,
+			     (int64_t)a->pack.len, &n, &op->err) < 0)
+		return err_set(&op->err, ERR_CORRUPT, "no header");
+	return pack_header_parse(coder_envelope(a->c),
+				 (uint8_t *)a->pack.data + end - n, n,
+				 (int64_t)a->pack.len, &a->blobs, &op->err);
+}
+
+/*
  * Its index file comes later: nothing that refers to the pack is written
  * before saver_adopt() has returned.
  */
@@ -58,7 +87,7 @@ static int adopt(struct adoption *a, struct op *op, const struct orphan *o)
 	char hex[ID_HEX + 1];
 
 	a->blobs.n = 0;
-	if (repo_pack_blobs(a->r, op, a->c, &o->id, o->size, &a->blobs) < 0) {
+	if (read_blobs(a, op, o) < 0) {
 		if (op->err.kind != ERR_CORRUPT &&
 		    op->err.kind != ERR_NOT_FOUND)
 			return -1;
@@ -78,7 +107,7 @@ static int adopt(struct adoption *a, struct op *op, const struct orphan *o)
 
 int saver_adopt(struct repo *r, struct op *op, unsigned *packs)
 {
-	struct adoption a = { .r = r, .json = BUF_INIT };
+	struct adoption a = { .r = r, .pack = BUF_INIT, .json = BUF_INIT };
 	int rc = store_list(r->store, op, FILE_PACK, look_at, &a);
 
 	a.c = repo_coder(r);
@@ -93,6 +122,7 @@ int saver_adopt(struct repo *r, struct op *op, unsigned *packs)
 	coder_free(a.c);
 	orphans_free(&a.found);
 	pack_blobs_free(&a.blobs);
+	buf_free(&a.pack);
 	buf_free(&a.json);
 	return rc;
 }

@@ -9,12 +9,19 @@
 /* Half of what a file may have: its text is in memory until it is written. */
 enum { INDEX_BLOBS = INDEX_FILE_BLOBS / 2 };
 
+static int check_lock(struct saver *s, struct op *op)
+{
+	return s->opt.lock ? lock_check(s->opt.lock, op) : 0;
+}
+
 int saver_write_index(struct saver *s, struct op *op, struct coder *c)
 {
 	struct buf json;
 	struct id id;
 	int rc;
 
+	if (check_lock(s, op) < 0)
+		return -1;
 	pthread_mutex_lock(&s->lock);
 	s->index_due = clock_mono() + s->opt.index_every;
 	if (s->index.packs == 0) {
@@ -56,6 +63,8 @@ static int store_pack(struct saver *s, struct op *op, struct coder *c,
 	struct id id;
 	bool due;
 
+	if (check_lock(s, op) < 0)
+		return -1;
 	pack_header_add(&header, coder_envelope(c), p->blobs.at, p->blobs.n);
 	if (header.len > p->cap - p->used)
 		BUG("a header of %zu bytes", header.len);

@@ -179,7 +179,7 @@ static void stale_locks_are_removed_and_counted(void)
 	who_am_i(&me);
 	put_lock(true, LOCK_STALE_NS + NS_PER_SEC, "elsewhere", 1);
 	put_lock(false, 0, me.host, dead_pid());
-	CHECK(lock_take(r, op, true, 0, &stale, &l) == 0 && stale == 2);
+	CHECK(lock_take(r, op, true, 0, &stale, &l) == 0 && stale == 1);
 	CHECK(locks() == 1);
 	lock_release(l);
 	end();
