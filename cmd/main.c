@@ -245,6 +245,8 @@ int main(int argc, char **argv)
 	 * what one has freed would lie idle while others ask for more.
 	 */
 	mallopt(M_ARENA_MAX, 4);
+	/* large buffers go back to the system when they are freed */
+	mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 	process_prepare();
 	cancel_init(&app.cancel);
 	term_init(&app.term);
