@@ -34,7 +34,8 @@ static inline uint32_t pack_blob_text_len(const struct pack_blob *b)
 enum {
 	PACK_SIZE = 16 << 20,      /* when one is closed */
 	PACK_SIZE_MAX = 128 << 20, /* what is accepted; files, 4 GiB - 1 */
-	BLOB_LEN_MAX = 1 << 28     /* text of one blob that is accepted */
+	BLOB_LEN_MAX = 1 << 30 /* text of one blob that is accepted: a folder
+				  of three million files */
 };
 
 /* Append header and length to `b`, for these blobs, which lie in order. */
