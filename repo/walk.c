@@ -43,22 +43,29 @@ static const char *shown(const struct walk *w)
 	return w->path.len ? w->path.data : "/";
 }
 
-/* Begin with a folder: 1, or 0 if it cannot be had and that is told, or -1. */
-static int enter(struct walk *w, struct op *op, const struct id *tree)
+/* The tree's text, and the level that reads it, which is not yet in use. */
+static int load(struct walk *w, struct op *op, const struct id *tree)
 {
 	struct level *l;
 
 	if (w->depth == WALK_DEPTH)
 		return err_set(&op->err, ERR_CORRUPT,
-			       "%s: folders are nested more than %d deep",
-			       shown(w), WALK_DEPTH);
+			       "folders are nested more than %d deep",
+			       WALK_DEPTH);
 	l = level_at(w, w->depth);
 	l->tree = *tree;
 	l->path = w->path.len;
 	arena_reset(&l->arena);
-	if (repo_load_blob(w->r, op, w->c, BLOB_TREE, tree, &l->text) == 0 &&
-	    tree_read_begin(&l->reader, &l->arena, l->text.data, l->text.len,
-			    &op->err) == 0) {
+	if (repo_load_blob(w->r, op, w->c, BLOB_TREE, tree, &l->text) < 0)
+		return -1;
+	return tree_read_begin(&l->reader, &l->arena, l->text.data, l->text.len,
+			       &op->err);
+}
+
+/* Begin with a folder: 1, or 0 if it cannot be had and that is told, or -1. */
+static int enter(struct walk *w, struct op *op, const struct id *tree)
+{
+	if (load(w, op, tree) == 0) {
 		w->depth++;
 		return 1;
 	}
@@ -136,8 +143,8 @@ static void walk_free(struct walk *w)
 }
 
 int trees_walk(struct repo *r, struct op *op, struct coder *c,
-	      const struct id *tree, const char *prefix,
-	      const struct walk_opt *opt, walk_fn *fn, void *arg)
+	       const struct id *tree, const char *prefix,
+	       const struct walk_opt *opt, walk_fn *fn, void *arg)
 {
 	static const struct walk_opt plain;
 	struct walk w = { .r = r,

@@ -315,12 +315,21 @@ static void folders_may_be_deep_but_not_endless(void)
 		      (struct restore_opt){ .overwrite = OVERWRITE_NEVER },
 		      &r) == 0);
 	CHECK(r.files_restored == DEEP && r.files_skipped == 1);
+	for (int i = 0; i < 200; i++) {
+		b = (struct buf)BUF_INIT;
+		add_dir(&b, "d", &tree);
+		if (i == 199)
+			add_file(&b, "e", 4, &text, "");
+		tree = save_tree(&b);
+	}
+	CHECK(restore(&tree, (struct restore_opt){ 0 }, &r) == 1);
+	CHECK(has("e", "text"));
 	b = (struct buf)BUF_INIT;
 	add_file(&b, "f", 4, &text, "");
 	tree = save_tree(&b);
 	CHECK(restore(&tree, (struct restore_opt){ .remove_others = true },
 		      &r) == 0);
-	CHECK(count("") == 1 && r.files_deleted == 1);
+	CHECK(count("") == 1 && r.files_deleted == 2);
 	end();
 }
 
