@@ -172,7 +172,8 @@ int repo_password(struct cmd_ctx *cx, const struct repo_flags *f,
 	struct password_from from;
 	int given = password_flags(cx, f, &from);
 
-	if (given == 0)
+	if (given == 0 &&
+	    (!f->fresh || from.file || from.command || from.empty))
 		given = password_given(&cx->op, &from, out);
 	if (given != 0)
 		return given < 0 ? -1 : 0;
