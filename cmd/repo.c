@@ -22,6 +22,7 @@ static const struct cmd *const subs[] = {
 	&cmd_repo_stats,
 	&cmd_repo_dump,
 	&cmd_repo_copy,
+	&cmd_repo_key,
 	&cmd_repo_list,
 	&cmd_repo_cat,
 	&cmd_repo_unlock,
