@@ -248,14 +248,15 @@ static void add_remedies(struct buf *b, const struct findings *f,
 	buf_adds(b, "\nTo save what is whole and remove the rest, once you "
 		    "have a copy of the repository\nor know that the disk and "
 		    "memory are good:\n");
+	if (r->suggest_repair_index)
+		buf_adds(b, "  ferry repo repair index   (then check again: "
+			    "more may come to light)\n");
 	if (f->packs.n) {
 		buf_adds(b, "  ferry repo repair packs");
 		for (size_t i = 0; i < f->packs.n; i++)
 			buf_addf(b, " %s", id_hex(&f->packs.at[i], hex));
 		buf_adds(b, "\n");
 	}
-	if (r->suggest_repair_index)
-		buf_adds(b, "  ferry repo repair index\n");
 	if (f->packs.n || f->trees || r->suggest_repair_index)
 		buf_adds(b, "  ferry backup ...   (what is still there on the "
 			    "machine heals old snapshots, too)\n"

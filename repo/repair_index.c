@@ -48,11 +48,12 @@ VEC(founds, struct found);
 struct repair {
 	struct repo *r;
 	const struct repair_opt *opt;
-	struct index *right;  /* what the new index will say */
-	struct ids old;       /* index files */
-	struct founds found;  /* packs that are there, */
-	struct founds unread; /* and those whose headers are to be read */
-	atomic_size_t next;   /* of these */
+	struct index *right;    /* what the new index will say */
+	struct ids old;         /* index files */
+	_Atomic uint64_t named; /* packs in them, each as often as it is */
+	struct founds found;    /* packs that are there, */
+	struct founds unread;   /* and those whose headers are to be read */
+	atomic_size_t next;     /* of these */
 	atomic_bool failed;
 	pthread_mutex_t lock; /* guards `out`, telling */
 	struct repair_result *out;
@@ -67,6 +68,47 @@ static int bad_index(void *arg, struct op *op, const struct id *id)
 	p->out->changed = true;
 	repair_tell(p->opt, "%s", op->err.msg);
 	err_clear(&op->err);
+	return 0;
+}
+
+static int add_pack(void *arg, const struct id *pack,
+		    const struct pack_blob *blobs, size_t n)
+{
+	struct repair *p = arg;
+
+	index_add_pack(p->r->index, pack, blobs, n);
+	atomic_fetch_add(&p->named, 1);
+	return 0;
+}
+
+static int add_index(void *arg, struct op *op, const struct id *id,
+		     const char *json, size_t n)
+{
+	char hex[ID_HEX + 1];
+
+	if (index_file_parse(json, n, add_pack, NULL, arg, &op->err) < 0)
+		return err_wrap(&op->err, "index %s", id_hex(id, hex));
+	return 0;
+}
+
+/*
+ * As repo_load_index().  Packs that are named twice are no damage, but an
+ * earlier run may have been killed with its new files beside the old ones.
+ */
+static int load_index(struct repair *p, struct op *op)
+{
+	const struct each each = { .repo = p->r,
+				   .type = FILE_INDEX,
+				   .max = INDEX_JSON_MAX,
+				   .fn = add_index,
+				   .arg = p,
+				   .bad = bad_index,
+				   .bad_arg = p };
+
+	if (each_file(op, &each, &p->old) < 0)
+		return -1;
+	if (atomic_load(&p->named) > index_packs(p->r->index))
+		p->out->changed = true;
 	return 0;
 }
 
@@ -276,7 +318,7 @@ static int load(struct repair *p, struct op *op)
 	p->right = index_new();
 	if (ids_list(p->r->store, op, FILE_INDEX, &p->old) < 0)
 		return -1;
-	if (!p->opt->read_all && repo_load_index(p->r, op, bad_index, p) < 0)
+	if (!p->opt->read_all && load_index(p, op) < 0)
 		return -1;
 	return store_list(p->r->store, op, FILE_PACK, note_pack, p);
 }
@@ -299,12 +341,8 @@ int repair_index(struct repo *r, struct op *op, struct lock *lock,
 		note_gone(&p);
 	if (rc == 0 && out->changed)
 		rc = write_index(&p, op, lock);
-	if (rc == 0) {
-		index_free(r->index);
-		r->index = p.right;
-	} else {
-		index_free(p.right);
-	}
+	index_free(r->index);
+	r->index = p.right;
 	pthread_mutex_destroy(&p.lock);
 	ids_free(&p.old);
 	founds_free(&p.found);
