@@ -187,11 +187,15 @@ static int help_run(struct cmd_ctx *cx)
 		}
 		list = c->subs;
 	}
+	if (c && cx->argc == 1) /* "repo" is a type of remote, too */
+		d = driver_find(cx->argv[0]);
+	if (c)
+		help_command(&text, c);
+	if (c && d)
+		buf_adds(&text, "\nAs a type of remote:\n\n");
 	if (d)
 		help_driver(&text, d);
-	else if (c)
-		help_command(&text, c);
-	else
+	if (!c && !d)
 		help_overview(&text, true);
 	rc = out_write(&cx->op, text.data, text.len);
 out:
