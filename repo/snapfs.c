@@ -39,9 +39,8 @@ static void snapfs_close(struct backend *be)
 	free(f);
 }
 
-static int list_folder(struct snap_repo *s, struct op *op,
-		       const struct spot *spot, struct folder *folder,
-		       entry_fn *fn, void *arg)
+static int list_folder(struct op *op, const struct spot *spot,
+		       const struct folder *folder, entry_fn *fn, void *arg)
 {
 	struct arena a = { 0 };
 	struct tree_reader r;
@@ -50,7 +49,6 @@ static int list_folder(struct snap_repo *s, struct op *op,
 	int rc = tree_read_begin(&r, &a, folder->text.data, folder->text.len,
 				 &op->err);
 
-	(void)s;
 	while (rc == 0) {
 		arena_reset(&a);
 		rc = tree_read_next(&r, &n, &op->err);
@@ -84,7 +82,7 @@ static int snapfs_list(struct backend *be, struct op *op, const char *dir,
 		return snapfs_list_snapshots(f, op, fn, arg);
 	if (folder_get(f->shared, op, &spot.dir, &folder) < 0)
 		return -1;
-	rc = list_folder(f->shared, op, &spot, folder, fn, arg);
+	rc = list_folder(op, &spot, folder, fn, arg);
 	folder_put(f->shared, folder);
 	return rc;
 }
