@@ -314,13 +314,37 @@ static int find_parent(struct job *job)
 	return rc;
 }
 
-/* Packs of runs that were killed are taken up again: a lock tells of these. */
+static int count_lock(void *arg, struct op *op, const struct id *id,
+		      const char *json, size_t n)
+{
+	unsigned *count = arg;
+
+	(void)op;
+	(void)id;
+	(void)json;
+	(void)n;
+	++*count;
+	return 0;
+}
+
+/*
+ * Packs of runs that were killed are taken up again: a lock tells of these.  It
+ * may be gone, so a first backup, which has most to gain, looks in any case;
+ * but not while others are at work, whose packs look the same.
+ */
 static int adopt(struct job *job)
 {
-	unsigned packs = 0;
+	unsigned packs = 0, locks = 0;
 
-	if (job->s.stale == 0 || job->o->dry_run)
+	if (job->o->dry_run || (job->s.stale == 0 && job->opt.parent))
 		return 0;
+	if (job->s.stale == 0) {
+		if (lock_each(job->s.repo, &job->cx->op, count_lock, &locks) <
+		    0)
+			return -1;
+		if (locks > 1)
+			return 0;
+	}
 	if (saver_adopt(job->s.repo, &job->cx->op, &packs) < 0)
 		return -1;
 	if (packs)
