@@ -114,8 +114,8 @@ back() {
 # equal A B: prints where B is not what A is, by rsync's eyes.
 equal() { rsync -aHAXni --delete --numeric-ids "$1/" "$2/"; }
 
-# pack_bytes [REPOSITORY]: the sum of the sizes of what lies in data/, in bytes.
+# pack_bytes REPOSITORY: the sum of the sizes of its packs.
 pack_bytes() {
-	find "${1:-$RESTIC_REPOSITORY}/data" -type f -printf '%s\n' |
+	find "$1/data" -type f -name '[0-9a-f]*' -printf '%s\n' |
 		awk '{ s += $1 } END { print s + 0 }'
 }
