@@ -112,6 +112,8 @@ int dialog_ask(struct cmd_dialog *d, struct op *op, const char *question,
 	bool hidden = secret && d->tty >= 0 && tcgetattr(d->tty, &before) == 0;
 	int rc;
 
+	if (secret)
+		buf_room(&line, ANSWER_MAX); /* growing leaves copies behind */
 	if (hidden)
 		hide(d->tty, &before);
 	print(d, question);

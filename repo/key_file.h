@@ -10,7 +10,7 @@
 /*
  * One key file: who made it, and the master key under a password.
  */
-enum { KEY_FILE_MAX = 1 << 20, KEY_SALT_MAX = 4096, KEY_DATA_MAX = 64 << 10 };
+enum { KEY_FILE_MAX = 128 << 10, KEY_SALT_MAX = 4096, KEY_DATA_MAX = 64 << 10 };
 
 struct key_file {
 	const char *hostname, *username, *created; /* "" unknown */

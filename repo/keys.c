@@ -18,6 +18,25 @@
 enum { TRIES_MAX = 20, FILES_MAX = 1000 };
 
 /*
+ * What is needed of it.  Its JSON takes fifty times the memory, and anybody
+ * who may write to the place can put a thousand files there.
+ */
+static void keep(struct arena *a, const struct key_file *k,
+		 struct key_file *out)
+{
+	*out = (struct key_file){
+		.hostname = arena_strdup(a, k->hostname),
+		.username = arena_strdup(a, k->username),
+		.created = arena_strdup(a, k->created),
+		.cost = k->cost,
+		.salt = arena_memdup(a, k->salt, k->salt_len),
+		.salt_len = k->salt_len,
+		.data = arena_memdup(a, k->data, k->data_len),
+		.data_len = k->data_len,
+	};
+}
+
+/*
  * One key file, in `a`: 1, or 0 if it cannot be used, which is logged; -1: the
  * place cannot be read.
  */
@@ -25,11 +44,16 @@ static int load(struct store *s, struct op *op, struct arena *a,
 		const struct id *id, struct key_file *out)
 {
 	struct buf text = BUF_INIT;
+	struct arena json = { 0 };
+	struct key_file k;
 	char hex[9];
 	int rc = store_read(s, op, FILE_KEY, id, KEY_FILE_MAX, &text);
 
 	if (rc == 0)
-		rc = key_file_parse(a, text.data, text.len, out, &op->err);
+		rc = key_file_parse(&json, text.data, text.len, &k, &op->err);
+	if (rc == 0)
+		keep(a, &k, out);
+	arena_free(&json);
 	buf_free(&text);
 	if (rc == 0)
 		return 1;

@@ -59,7 +59,7 @@ int password_from_file(struct op *op, const char *file, char **out)
 	if (strcmp(file, "-") == 0)
 		file = "/dev/stdin";
 	if (file_read(op, file, PASSWORD_MAX, &b) < 0) {
-		explicit_bzero(b.data, b.len);
+		explicit_bzero(b.data, b.cap);
 		buf_free(&b);
 		return err_wrap(&op->err, "the password's file");
 	}

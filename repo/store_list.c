@@ -31,14 +31,32 @@ struct fan {
 
 VEC(fans, struct fan);
 
-/* What no file of the repository is called is somebody else's. */
-static bool is_ours(const struct entry *e, const char *dir, const char *name,
-		    struct id *id)
+/*
+ * Were it passed over, what lies behind it would count as missing: prune and
+ * repair would take what needs it, or it needs, for lost.
+ */
+static int is_link(struct op *op, const char *dir, const char *name)
 {
-	if (e->kind == ENTRY_FILE && id_parse(name, strlen(name), id))
-		return true;
+	return err_set(&op->err, ERR_CONFLICT,
+		       "\"%s/%s\" is a symbolic link: put there what it leads "
+		       "to",
+		       dir, name);
+}
+
+/*
+ * 1, or 0: what no file of the repository is called is somebody else's.
+ */
+static int is_ours(struct op *op, const struct entry *e, const char *dir,
+		   const char *name, struct id *id)
+{
+	bool named = id_parse(name, strlen(name), id);
+
+	if (named && e->kind == ENTRY_FILE)
+		return 1;
+	if (named && e->kind == ENTRY_LINK)
+		return is_link(op, dir, e->name);
 	log_debug(dir, "passed over: %s", name);
-	return false;
+	return 0;
 }
 
 static void add(struct finder *f, const struct id *id, int64_t size)
@@ -76,10 +94,10 @@ static int find_in(struct finder *f, struct op *op, const char *dir,
 	int rc = list(f->store, op, dir, &l);
 
 	while (rc == 0 && (rc = listing_next(&l, op, &e, &meta)) > 0) {
-		rc = 0;
-		if (is_ours(&e, dir, e.name, &id) &&
-		    strncmp(e.name, prefix, strlen(prefix)) == 0)
+		rc = is_ours(op, &e, dir, e.name, &id);
+		if (rc > 0 && strncmp(e.name, prefix, strlen(prefix)) == 0)
 			add(f, &id, e.size);
+		rc = rc < 0 ? -1 : 0;
 	}
 	listing_free(&l);
 	return rc;
@@ -101,6 +119,8 @@ static int list_fans(struct finder *f, struct op *op, struct fans *out)
 		rc = 0;
 		if (e.kind == ENTRY_DIR && is_fan(e.name))
 			memcpy(fans_add(out)->name, e.name, 3);
+		else if (e.kind == ENTRY_LINK && is_fan(e.name))
+			rc = is_link(op, "data", e.name);
 		else
 			log_debug("data", "passed over: %s", e.name);
 	}
@@ -163,17 +183,20 @@ static int tree_entry(void *arg, struct op *op, const struct entry *e)
 	struct finder *f = arg;
 	const char *name = e->name;
 	struct id id;
+	int rc;
 
-	(void)op;
 	if (e->kind == ENTRY_DIR)
 		return 0;
+	if (e->kind == ENTRY_LINK && is_fan(name))
+		return is_link(op, "data", name);
 	/* "21/2159dd48..." and nothing else is where a pack is looked for */
 	if (strlen(name) == 3 + ID_HEX && name[2] == '/' &&
 	    strncmp(name, name + 3, 2) == 0)
 		name += 3;
-	if (is_ours(e, "data", name, &id) && name != e->name)
+	rc = is_ours(op, e, "data", name, &id);
+	if (rc > 0 && name != e->name)
 		add(f, &id, e->size);
-	return 0;
+	return rc < 0 ? -1 : 0;
 }
 
 static void tree_reset(void *arg)

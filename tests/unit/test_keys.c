@@ -1,5 +1,7 @@
 #include "tests/unit/places.h"
 
+#include <sys/resource.h>
+
 #include "crypt/secret.h"
 #include "lib/base64.h"
 #include "repo/config_file.h"
@@ -344,6 +346,41 @@ static void configs_are_read_and_bad_ones_corrupt(void)
 	buf_free(&b);
 }
 
+static void hundreds_of_large_key_files_take_little_memory(void)
+{
+	struct store *s;
+	struct envelope_key k;
+	struct rusage use;
+	struct id id;
+
+	begin();
+	s = store_new(be, NULL);
+	for (int i = 0; i < 150; i++) {
+		struct buf b = BUF_INIT;
+
+		buf_addf(&b, "{\"kdf\":\"scrypt\",\"N\":2,\"r\":1,\"p\":1,"
+			     "\"salt\":\"AAAA\",\"data\":\"");
+		for (int j = 0; j < 80; j++)
+			buf_adds(&b, "A");
+		buf_addf(&b, "\",\"x\":[%d", i);
+		while (b.len < KEY_FILE_MAX - 2)
+			buf_adds(&b, ",0");
+		buf_cut(&b, KEY_FILE_MAX - 2);
+		if (b.data[b.len - 1] == ',')
+			b.data[b.len - 1] = ' ';
+		buf_adds(&b, "]}");
+		id_of(b.data, b.len, &id);
+		CHECK(store_write(s, &p.op, FILE_KEY, &id, b.data, b.len) == 0);
+		buf_free(&b);
+	}
+	CHECK(fails_with(keys_open(s, &p.op, "x", NULL, &k, &id),
+			 ERR_PASSWORD));
+	CHECK(getrusage(RUSAGE_SELF, &use) == 0);
+	CHECK(use.ru_maxrss < 1 << 19); /* KiB; all their JSON: twice that */
+	store_free(s);
+	end();
+}
+
 int main(void)
 {
 	RUN(a_key_of_restic_opens);
@@ -355,5 +392,6 @@ int main(void)
 	RUN(a_key_file_that_is_damaged_does_not_hide_the_others);
 	RUN(a_config_of_another_key_is_corrupt);
 	RUN(configs_are_read_and_bad_ones_corrupt);
+	RUN(hundreds_of_large_key_files_take_little_memory);
 	return 0;
 }

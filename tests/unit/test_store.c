@@ -330,6 +330,33 @@ static void lists_have_what_is_ours_and_nothing_else(void)
 	end();
 }
 
+static void a_symbolic_link_in_the_place_of_a_file_is_no_missing_file(void)
+{
+	static const char *const links[] = {
+		"data/00", "keys/00000000000000000000000000000000"
+			   "00000000000000000000000000000000"
+	};
+
+	begin_at(":mem:", NULL);
+	be_close(be);
+	store_free(store);
+	be = opened(&p, tmp.dir);
+	store = store_new(be, NULL);
+	put(FILE_PACK, "a");
+	put(FILE_KEY, "k");
+	for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+		enum file_type t = i ? FILE_KEY : FILE_PACK;
+		size_t n = 0;
+
+		CHECK(symlink("/elsewhere", scratch_path(&tmp, links[i])) == 0);
+		CHECK(fails_with(store_list(store, &p.op, t, count, &n),
+				 ERR_CONFLICT));
+		CHECK(unlink(scratch_path(&tmp, links[i])) == 0);
+		CHECK(listed(t) == 1);
+	}
+	end();
+}
+
 static void a_listing_that_cannot_be_made_fails(void)
 {
 	size_t n = 0;
@@ -537,6 +564,7 @@ int main(void)
 	RUN(a_file_longer_than_allowed_is_corrupt);
 	RUN(parts_are_read_also_without_ranges);
 	RUN(lists_have_what_is_ours_and_nothing_else);
+	RUN(a_symbolic_link_in_the_place_of_a_file_is_no_missing_file);
 	RUN(a_listing_that_cannot_be_made_fails);
 	RUN(a_file_is_found_by_the_beginning_of_its_name);
 	RUN(the_cache_serves_what_it_has);
