@@ -113,6 +113,18 @@ int restore_tell(struct restore *rs, struct op *op, const struct dest *dir,
 	return 0;
 }
 
+void restore_unverified(struct restore *rs, const struct dest *dir,
+			const char *name)
+{
+	struct buf path = BUF_INIT;
+
+	dest_path(dir, name, &path);
+	pthread_mutex_lock(&rs->lock);
+	hashes_add(&rs->unverified, fnv(path.data, path.len));
+	pthread_mutex_unlock(&rs->lock);
+	buf_free(&path);
+}
+
 void restore_progress(struct restore *rs, int64_t bytes)
 {
 	if (rs->opt->progress)

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/fnv.h"
 #include "lib/log.h"
 #include "repo/restore_parts.h"
 
@@ -269,17 +268,6 @@ static int begin_aside(struct restore *rs, struct op *op, struct kit *k,
 	return rc;
 }
 
-static void skip(struct restore *rs, struct item *it)
-{
-	struct buf path = BUF_INIT;
-
-	dest_path(it->dir, it->name, &path);
-	pthread_mutex_lock(&rs->lock);
-	hashes_add(&rs->unverified, fnv(path.data, path.len));
-	pthread_mutex_unlock(&rs->lock);
-	buf_free(&path);
-}
-
 static void left_alone(struct restore *rs, struct item *it)
 {
 	it->finished = true;
@@ -340,7 +328,7 @@ static int prepare_at(struct restore *rs, struct op *op, struct kit *k,
 	    fstatat(dirfd, it->name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		it->over = true;
 		if (!may_replace(rs, &it->meta, &st)) {
-			skip(rs, it);
+			restore_unverified(rs, it->dir, it->name);
 			left_alone(rs, it);
 			return 0;
 		}
@@ -436,7 +424,7 @@ static int tell_why(struct restore *rs, struct op *op, int dirfd,
 	else
 		err_wrap(&op->err, "not restored");
 	buf_free(&name);
-	skip(rs, it);
+	restore_unverified(rs, it->dir, it->name);
 	rc = restore_tell(rs, op, it->dir, it->name);
 	return rc;
 }

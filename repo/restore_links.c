@@ -210,8 +210,10 @@ int alias_restore(struct restore *rs, struct op *op, const struct alias *a)
 		rc = to < 0 ? -1 : link_at(rs, op, a, to);
 		if (to >= 0)
 			dest_close(to, own);
-		if (rc < 0)
+		if (rc < 0) {
+			restore_unverified(rs, a->dir, a->name);
 			rc = restore_tell(rs, op, a->dir, a->name);
+		}
 	}
 	alias_over(rs, op, a);
 	return rc;

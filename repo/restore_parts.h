@@ -160,6 +160,9 @@ void restore_done(struct restore *rs, enum restore_action a,
 		  uint64_t size);
 /* One more is to be done. */
 void restore_count(struct restore *rs, uint64_t bytes);
+/* It was left as it is, or told: --verify does not look at it. */
+void restore_unverified(struct restore *rs, const struct dest *dir,
+			const char *name);
 void restore_progress(struct restore *rs, int64_t bytes);
 struct kit *kit_take(struct restore *rs);
 void kit_give(struct restore *rs, struct kit *k);

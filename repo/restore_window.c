@@ -388,7 +388,8 @@ static int launch(struct window *w, struct op *op)
 {
 	int rc = 0;
 
-	qsort(w->uses.at, w->uses.n, sizeof(*w->uses.at), by_place);
+	if (w->uses.n)
+		qsort(w->uses.at, w->uses.n, sizeof(*w->uses.at), by_place);
 	w->group = group_new(w->rs->pool);
 	for (size_t i = 0; rc == 0 && i < w->uses.n;) {
 		struct region *r = next_region(w, i);
