@@ -115,14 +115,18 @@ static int compare(struct query *q)
 				      .arg = cx };
 	struct snapshot from, to;
 	struct id from_tree, to_tree;
+	const char *from_path, *to_path;
 	struct diff_result r;
 	struct buf b = BUF_INIT;
 	char brief[2][9];
 	int rc;
 
-	if (query_snapshot(q, &everything, cx->argv[0], &from, &from_tree) <
+	if (query_snapshot(q, &everything, cx->argv[0], &from, &from_path) <
 		    0 ||
-	    query_snapshot(q, &everything, cx->argv[1], &to, &to_tree) < 0)
+	    query_snapshot(q, &everything, cx->argv[1], &to, &to_path) < 0 ||
+	    query_index(q) < 0 ||
+	    query_folder(q, &from, from_path, &from_tree) < 0 ||
+	    query_folder(q, &to, to_path, &to_tree) < 0)
 		return -1;
 	if (!cx->globals->json && !cx->globals->quiet &&
 	    out_printf(&cx->op, "comparing snapshot %s to %s:\n\n",

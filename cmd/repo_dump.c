@@ -146,11 +146,12 @@ static int find_node(struct query *q)
 	const struct dump_opts *o = cx->opts;
 	struct snapshot snapshot;
 	struct id tree, found;
-	const char *path;
+	const char *root, *path;
 	struct node n;
 
 	if (place_clean(&cx->op.arena, cx->argv[1], &path, &cx->op.err) < 0 ||
-	    query_snapshot(q, &o->filter, cx->argv[0], &snapshot, &tree) < 0 ||
+	    query_snapshot(q, &o->filter, cx->argv[0], &snapshot, &root) < 0 ||
+	    query_index(q) < 0 || query_folder(q, &snapshot, root, &tree) < 0 ||
 	    snapshot_descend(q->s.repo, &cx->op, q->s.coder, &cx->op.arena,
 			     &tree, path, &n, &found) < 0)
 		return -1;

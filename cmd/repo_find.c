@@ -212,8 +212,50 @@ static int tell_pack(void *arg, struct op *op, const struct blob_at *at)
 			  at->blob.len);
 }
 
-static int search(struct job *job, struct find *f)
+static int add_patterns(struct find *f, struct cmd_ctx *cx)
 {
+	const struct find_opts *o = cx->opts;
+
+	for (int i = 0; i < cx->argc; i++) {
+		const char *text = cx->argv[i];
+		int rc;
+
+		if (o->packs)
+			rc = find_add_pack(f, text, &cx->op.err);
+		else if (o->blobs || o->trees)
+			rc = find_add_id(f, o->trees ? BLOB_TREE : BLOB_DATA,
+					 text, &cx->op.err);
+		else
+			rc = find_add_pattern(f, text, o->ignore_case,
+					      &cx->op.err);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int search_in(struct job *job, struct find *f, const struct snapshots *v)
+{
+	struct cmd_ctx *cx = job->q->cx;
+	int rc = add_patterns(f, cx);
+
+	for (size_t i = 0; rc == 0 && i < v->n; i++) {
+		job->snapshot = &v->at[job->o->reverse ? i : v->n - 1 - i];
+		rc = find_in(f, &cx->op, &job->snapshot->tree);
+		end_group(job);
+	}
+	if (rc == 0 && job->o->show_pack)
+		rc = find_packs(f, &cx->op, tell_pack, job);
+	if (rc == 0 && cx->globals->json)
+		buf_adds(&job->line, job->any ? "]\n" : "[]\n");
+	if (rc == 0)
+		rc = out_write(&cx->op, job->line.data, job->line.len);
+	return rc;
+}
+
+static int search(struct job *job, const struct find_opt *opt)
+{
+	struct find *f;
 	struct cmd_ctx *cx = job->q->cx;
 	const struct find_opts *o = job->o;
 	struct snapshots v = { 0 };
@@ -226,17 +268,13 @@ static int search(struct job *job, struct find *f)
 			arena_strdup(&cx->op.arena, o->snapshots.at[i].value);
 	rc = query_snapshots(job->q, &o->filter, names, (int)o->snapshots.n,
 			     &v);
-	for (size_t i = 0; rc == 0 && i < v.n; i++) {
-		job->snapshot = &v.at[o->reverse ? i : v.n - 1 - i];
-		rc = find_in(f, &cx->op, &job->snapshot->tree);
-		end_group(job);
-	}
-	if (rc == 0 && o->show_pack)
-		rc = find_packs(f, &cx->op, tell_pack, job);
-	if (rc == 0 && cx->globals->json)
-		buf_adds(&job->line, job->any ? "]\n" : "[]\n");
 	if (rc == 0)
-		rc = out_write(&cx->op, job->line.data, job->line.len);
+		rc = query_index(job->q);
+	if (rc == 0) {
+		f = find_new(job->q->s.repo, opt);
+		rc = search_in(job, f, &v);
+		find_free(f);
+	}
 	snapshots_free(&v);
 	return rc;
 }
@@ -278,28 +316,6 @@ static int bad_tree(void *arg, struct op *op, const char *path,
 	return 0;
 }
 
-static int add_patterns(struct find *f, struct cmd_ctx *cx)
-{
-	const struct find_opts *o = cx->opts;
-
-	for (int i = 0; i < cx->argc; i++) {
-		const char *text = cx->argv[i];
-		int rc;
-
-		if (o->packs)
-			rc = find_add_pack(f, text, &cx->op.err);
-		else if (o->blobs || o->trees)
-			rc = find_add_id(f, o->trees ? BLOB_TREE : BLOB_DATA,
-					 text, &cx->op.err);
-		else
-			rc = find_add_pattern(f, text, o->ignore_case,
-					      &cx->op.err);
-		if (rc < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int find_run(struct cmd_ctx *cx)
 {
 	const struct find_opts *o = cx->opts;
@@ -307,7 +323,6 @@ static int find_run(struct cmd_ctx *cx)
 				.object = tell_object,
 				.bad = bad_tree };
 	struct job job = { .o = o, .line = BUF_INIT };
-	struct find *f = NULL;
 	struct query q;
 	int rc;
 
@@ -322,13 +337,8 @@ static int find_run(struct cmd_ctx *cx)
 	job.q = &q;
 	opt.arg = &job;
 	rc = query_begin(&q, cx, &o->repo);
-	if (rc == 0) {
-		f = find_new(q.s.repo, &opt);
-		rc = add_patterns(f, cx);
-	}
 	if (rc == 0)
-		rc = search(&job, f);
-	find_free(f);
+		rc = search(&job, &opt);
 	buf_free(&job.line);
 	return query_end(&q, rc);
 }

@@ -298,10 +298,13 @@ static int list(struct ls *ls)
 	const struct walk_opt opt = { .bad = bad_tree };
 	struct cmd_ctx *cx = ls->q->cx;
 	struct snapshot snapshot;
+	const char *path;
 	struct id tree;
 
 	if (query_snapshot(ls->q, &ls->o->filter, cx->argv[0], &snapshot,
-			   &tree) < 0)
+			   &path) < 0 ||
+	    query_index(ls->q) < 0 ||
+	    query_folder(ls->q, &snapshot, path, &tree) < 0)
 		return -1;
 	snapshot.tree = tree; /* what is listed, also of SNAPSHOT:PATH */
 	if (show_heading(ls, &snapshot) < 0 ||

@@ -13,9 +13,7 @@ int query_begin(struct query *q, struct cmd_ctx *cx,
 {
 	*q = (struct query){ .cx = cx };
 	repo_report_begin(&q->report, cx, true);
-	if (repo_begin(cx, flags, REPO_SHARED, &q->s) < 0)
-		return -1;
-	return repo_load_index(q->s.repo, &cx->op, NULL, NULL);
+	return repo_begin(cx, flags, REPO_SHARED, &q->s);
 }
 
 int query_end(struct query *q, int rc)
@@ -83,21 +81,33 @@ int query_snapshots(struct query *q, const struct filter_flags *filter,
 }
 
 int query_snapshot(struct query *q, const struct filter_flags *filter,
-		   const char *spec, struct snapshot *out, struct id *tree)
+		   const char *spec, struct snapshot *out, const char **path)
 {
 	struct op *op = &q->cx->op;
 	struct snapshot_filter f;
-	const char *path;
+
+	if (snapshot_filter_of(q->cx, filter, &f) < 0)
+		return -1;
+	return snapshot_find(q->s.repo, op, &op->arena, &f, spec, out, path);
+}
+
+int query_index(struct query *q)
+{
+	return repo_load_index(q->s.repo, &q->cx->op, NULL, NULL);
+}
+
+int query_folder(struct query *q, const struct snapshot *s, const char *path,
+		 struct id *tree)
+{
+	struct op *op = &q->cx->op;
 	struct node node;
 
-	if (snapshot_filter_of(q->cx, filter, &f) < 0 ||
-	    snapshot_find(q->s.repo, op, &op->arena, &f, spec, out, &path) <
-		    0 ||
-	    snapshot_descend(q->s.repo, op, q->s.coder, &op->arena, &out->tree,
+	if (snapshot_descend(q->s.repo, op, q->s.coder, &op->arena, &s->tree,
 			     path, &node, tree) < 0)
 		return -1;
 	if (node.type != NODE_DIR)
-		return err_set(&op->err, ERR_NOT_DIR, "%s: not a folder", spec);
+		return err_set(&op->err, ERR_NOT_DIR, "\"%s\" is not a folder",
+			       path);
 	return 0;
 }
 

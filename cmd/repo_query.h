@@ -15,8 +15,10 @@ struct query {
 	struct repo_session s;
 };
 
-/* Open, lock (shared) and load the index.  query_end() is due in any case,
-   and gives how the command ends if `rc` is how it went. */
+/*
+ * Open and lock (shared).  query_end() is due in any case, and gives how the
+ * command ends if `rc` is how it went.
+ */
 int query_begin(struct query *q, struct cmd_ctx *cx,
 		const struct repo_flags *flags) MUST_CHECK;
 int query_end(struct query *q, int rc) MUST_CHECK;
@@ -29,10 +31,17 @@ int query_snapshots(struct query *q, const struct filter_flags *filter,
 		    char *const *names, int n,
 		    struct snapshots *out) MUST_CHECK;
 
-/* One, and the tree at the path behind its ":". */
+/* One, and the path behind its ":". */
 int query_snapshot(struct query *q, const struct filter_flags *filter,
 		   const char *spec, struct snapshot *out,
-		   struct id *tree) MUST_CHECK;
+		   const char **path) MUST_CHECK;
+
+/* When all snapshots are known: what was saved since then may not be in it. */
+int query_index(struct query *q) MUST_CHECK;
+
+/* The folder at a path of a snapshot. */
+int query_folder(struct query *q, const struct snapshot *s, const char *path,
+		 struct id *tree) MUST_CHECK;
 
 /* "drwxr-xr-x     0     0      0 2024-05-06 07:08:09 /a", or (not `full`) the
    path alone; with a newline. */

@@ -129,6 +129,8 @@ static int count(struct query *q, enum stats_mode mode)
 	int rc = query_snapshots(q, &o->filter, cx->argv, cx->argc, &v);
 
 	if (rc == 0)
+		rc = query_index(q);
+	if (rc == 0)
 		rc = stats_run(q->s.repo, &cx->op, &v, mode, &q->report.errors,
 			       &r);
 	if (rc == 0) {

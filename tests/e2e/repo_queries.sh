@@ -12,7 +12,11 @@ export RESTIC_CACHE_DIR=$SHM/cache
 restic() { "$RESTIC" "$@" >"$SHM/theirs" 2>"$SHM/theirs.err" </dev/null; }
 
 # Each line's object in one order of members, without what only we add.
-sorted() { jq -cS 'del(.. | .path_hex?)' "$1"; }
+# Keys come in no order.
+sorted() {
+	jq -cS 'del(.. | .path_hex?) | if type == "array" and
+		(.[0].userName?) then sort_by(.id) else . end' "$1"
+}
 
 # same NAME ARGUMENT...: the same JSON and exit status.
 same() {
@@ -180,8 +184,183 @@ exits 4 "diff: no such folder" repo diff "$A:$S/nosuch" "$B"
 
 # stats
 for mode in restore-size files-by-contents blobs-per-file raw-data; do
-	same "stats --mode $mode" stats --mode "$mode"
+	# A path's blobs count where restic meets them first, and it reads
+	# snapshots in no order.
+	[ $mode = blobs-per-file ] ||
+		same "stats --mode $mode" stats --mode "$mode"
 	same "stats --mode $mode of one" stats --mode "$mode" "$A"
 	same "stats --mode $mode of a host's" stats --mode "$mode" -H two
 done
 exits 2 "stats: no such mode" repo stats --mode sum
+
+# dump
+same_bytes() {
+	local name=$1 file=$2
+	shift 2
+	if "$FERRY" repo dump "$@" >"$OUT" 2>"$ERR" && cmp -s "$OUT" "$file"
+	then ok "$name"; else not_ok "$name" "$ERR"; fi
+}
+# untarred NAME FROM DIR ARGUMENT...: what tar makes of it is, below DIR, that
+# folder; -H would say that of hard links each is a file of its own.
+untarred() {
+	local name=$1 dir=$2 below=$3
+	shift 3
+	rm -rf untar
+	mkdir untar
+	if "$FERRY" repo dump "$@" >"$SHM/tar" 2>"$ERR" &&
+		tar --acls --xattrs --xattrs-include='*' -xpf "$SHM/tar" \
+			-C untar --numeric-owner \
+			--warning=no-timestamp 2>"$SHM/tar.err" &&
+		rsync -aAXni --delete "$dir/" "untar/$below" >"$SHM/diff" \
+			2>&1 && [ ! -s "$SHM/diff" ] && [ ! -s "$SHM/tar.err" ]
+	then
+		ok "$name"
+	else
+		not_ok "$name" "$ERR" "$SHM/tar.err" "$SHM/diff"
+	fi
+}
+same_bytes "dump: a file" src/big "$B" "$S/big"
+same_bytes "dump: an empty one" src/d/e/f/UPPER.Txt "$B" "$S/d/e/f/UPPER.Txt"
+same_bytes "dump: an odd name" $'src/inv\xffalid' "$B" "$S/"$'inv\xffalid'
+same_bytes "dump: below a path" src/d/small "$B:$S/d" small
+untarred "dump: a folder as tar" src "$S" "$B" "$S"
+untarred "dump: a folder below a path" src/d d "$B:$S" d
+untarred "dump: all of a snapshot" src "$S" "$B" /
+restic dump "$B" "$S/d"
+tar tf "$SHM/theirs" >"$SHM/theirs.list"
+ferry repo dump "$B" "$S/d"
+tar tf "$OUT" | tail -n +2 >"$SHM/ours.list"
+check "dump: the names are restic's, after the folder itself" \
+	cmp "$SHM/ours.list" "$SHM/theirs.list"
+exits 0 "dump --target" repo dump -t "$SHM/target" "$B" "$S/big"
+check "dump --target: the file is whole" cmp "$SHM/target" src/big
+check "dump --target: nothing is left aside" no_strays "$SHM"/*
+exits 0 "dump --target of a device" repo dump -t /dev/null "$B" "$S/big"
+exits 2 "dump: a link" repo dump "$B" "$S/sl"
+exits 4 "dump: nothing there" repo dump "$B" "$S/nosuch"
+"$FERRY" repo dump "$B" "$S/big" 2>"$ERR" | head -c 10 >"$OUT"
+is "dump: a reader that goes away" "$(stat -c %s "$OUT")" 10
+
+# copy
+counts() { # of both repositories' snapshots, by what a copy keeps
+	"$RESTIC" -r "$1" snapshots --json |
+		jq -cS '[.[]|{t:.time,tree,paths,h:.hostname,u:.username,tags,
+			uid,gid,o:(.original//.id)}]'
+}
+C=$SHM/copy
+export RESTIC_FROM_REPOSITORY=$RESTIC_REPOSITORY RESTIC_FROM_PASSWORD=secret
+exits 0 "a second repository" init -r "$C" --insecure-no-password
+OTHER=(-r "$C" --insecure-no-password)
+exits 0 "copy: all snapshots" repo copy "${OTHER[@]}"
+RESTIC_PASSWORD= "$RESTIC" "${OTHER[@]}" snapshots --json |
+	jq -cS '[.[]|{tree,paths,hostname,username,tags,uid,gid,original,
+		parent,t:(.time|.[0:23])}]' >"$SHM/ours"
+"$RESTIC" snapshots --json |
+	jq -cS '[.[]|{tree,paths,hostname,username,tags,uid,gid,original:.id,
+		parent:null,t:(.time|.[0:23])}]' >"$SHM/theirs"
+check "copy: the snapshots say the same" cmp "$SHM/ours" "$SHM/theirs"
+unpassworded() { env -u RESTIC_PASSWORD "$RESTIC" "${OTHER[@]}" "$@"; }
+check "copy: restic finds no fault" unpassworded check --read-data
+check "copy: restic has nothing to copy" unpassworded copy
+is "copy: and has copied nothing" \
+	"$(unpassworded snapshots --json | jq length)" 2
+exits 0 "copy: again" repo copy "${OTHER[@]}" --json
+is "copy: skips what is there" "$(field snapshots_copied)" 0
+exits 0 "copy: into a repository without compression" \
+	init -r "$SHM/v1" --repository-version 1
+exits 0 "copy: one snapshot, by restic's version 1" \
+	repo copy -r "$SHM/v1" "$A"
+check "copy: version 1 is without fault" \
+	"$RESTIC" -r "$SHM/v1" check --read-data
+exits 0 "copy: restic's copy" repo copy -r "$SHM/v1" --from-repo "$C" \
+	--from-insecure-no-password
+is "copy: the original is what counts" \
+	"$("$RESTIC" -r "$SHM/v1" snapshots --json | jq length)" 2
+exits 2 "copy: onto itself" repo copy
+exits 2 "copy: from nowhere" repo copy --from-repo "" -r "$C" || true
+exits 12 "copy: a wrong password" repo copy "${OTHER[@]}" \
+	--from-password-file <(echo wrong)
+
+# kill
+rm -rf "$SHM/killed"
+"$FERRY" init -r "$SHM/killed" --copy-chunker-params \
+	--from-repo "$RESTIC_REPOSITORY" >"$OUT" 2>"$ERR" ||
+	not_ok "copy: init like another" "$ERR"
+# Enough to be killed amidst it.
+mkdir large
+for i in 1 2 3 4 5 6; do head -c 12000000 /dev/urandom >"large/$i"; done
+restic backup large
+is "kill: there is something to copy" $? 0
+faults=0
+for i in 1 2 3 4 5 6 7 8; do
+	"$FERRY" repo copy -r "$SHM/killed" --pack-size 4M >"$OUT" 2>"$ERR" &
+	sleep "0.$((RANDOM % 5))$i"
+	kill -9 $! 2>/dev/null
+	wait $! 2>/dev/null
+	"$RESTIC" -r "$SHM/killed" unlock >/dev/null 2>&1
+	"$RESTIC" -r "$SHM/killed" check >"$SHM/check" 2>&1 || {
+		faults=$((faults + 1))
+		cp "$SHM/check" "$SHM/check.bad"
+	}
+done
+is "copy: killed at any time, the target is clean" $faults 0
+exits 0 "copy: goes on after kills" repo copy -r "$SHM/killed"
+check "copy: and is whole" "$RESTIC" -r "$SHM/killed" check --read-data
+is "copy: all are there, once" \
+	"$("$RESTIC" -r "$SHM/killed" snapshots --json | jq length)" 3
+unset RESTIC_FROM_REPOSITORY RESTIC_FROM_PASSWORD
+
+# key
+K=$SHM/keys
+"$RESTIC" init -q -r "$K" >"$OUT" 2>"$ERR" || not_ok "key: a repository" "$ERR"
+same "key list" key list -r "$K"
+echo second >"$SHM/second"
+echo third >"$SHM/third"
+exits 0 "key add" repo key add -r "$K" --new-password-file "$SHM/second" \
+	--user anna --host here
+check "key add: restic takes the new password" \
+	"$RESTIC" -r "$K" -p "$SHM/second" cat config
+same "key list: of two" key list -r "$K"
+ID=$(jq -r '.[]|select(.userName=="anna").id' "$OUT")
+is "key add: user and host" "$(jq -r '.[]|select(.userName=="anna").hostName' \
+	"$OUT")" here
+OLD=$(jq -r '.[]|select(.current).id' "$OUT")
+exits 2 "key remove: not the one in use" repo key remove -r "$K" "$OLD"
+exits 0 "key passwd" repo key passwd -r "$K" -p "$SHM/second" \
+	--new-password-file "$SHM/third"
+exits 12 "key passwd: the old one is gone" repo key list -r "$K" \
+	-p "$SHM/second"
+check "key passwd: restic takes the new one" \
+	"$RESTIC" -r "$K" -p "$SHM/third" cat config
+exits 4 "key remove: no such key" repo key remove -r "$K" "$ID"
+exits 0 "key remove" repo key remove -r "$K" -p "$SHM/third" "${OLD:0:8}"
+exits 12 "key remove: its password is gone" repo key list -r "$K"
+exits 2 "key add: an empty password is an accident" \
+	repo key add -r "$K" -p "$SHM/third" --new-password-file /dev/null
+exits 2 "key add: without a terminal somebody must say it" \
+	repo key add -r "$K" -p "$SHM/third"
+exits 0 "key add: an empty password that is meant" repo key add -r "$K" \
+	-p "$SHM/third" --new-insecure-no-password
+check "key: nothing of these is left locked" \
+	[ -z "$(ls "$K/locks")" ]
+
+# big
+mkdir -p thousands
+(cd thousands && for d in $(seq 100); do
+	mkdir "$d"
+	for f in $(seq 100); do echo "$d $f" >"$d/$f"; done
+done)
+exits 0 "10,000 files: a backup" backup "$SHM/thousands"
+T=$("$RESTIC" snapshots --json --latest 1 --path "$SHM/thousands" |
+	jq -r '.[0].id')
+same "10,000 files: ls" ls "$T"
+same "10,000 files: find" find -s "$T" '7?'
+same "10,000 files: diff" diff "$T" "$B"
+same "10,000 files: stats" stats "$T"
+untarred "10,000 files: dump" thousands "$SHM/thousands" "$T" /
+exits 0 "10,000 files: copy" repo copy -r "$SHM/killed" \
+	--from-repo "$RESTIC_REPOSITORY" "$T"
+check "10,000 files: the copy is whole" \
+	"$RESTIC" -r "$SHM/killed" check --read-data
+
+e2e_end
