@@ -256,11 +256,22 @@ int aside_rename(struct local *l, struct op *op, int from, const char *temp,
 	return 0;
 }
 
+/*
+ * Many network and FUSE file systems cannot do that with a folder (EINVAL), a
+ * few not even with a file; that is no reason to store nothing there.
+ */
+static bool cannot_sync(void)
+{
+	return errno == EINVAL || errno == ENOTSUP || errno == ENOSYS;
+}
+
 static int sync_dir(struct op *op, int dir)
 {
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int rc = fd < 0 ? -1 : fsync(fd);
 
+	if (rc < 0 && fd >= 0 && cannot_sync())
+		rc = 0;
 	if (rc < 0)
 		err_sys(&op->err, "fsync of the folder");
 	if (fd >= 0)
@@ -272,7 +283,7 @@ int aside_settle(struct aside *a, struct op *op, bool durable)
 {
 	int fd;
 
-	if (durable && fsync(a->fd) < 0)
+	if (durable && fsync(a->fd) < 0 && !cannot_sync())
 		return err_sys(&op->err, "fsync");
 	if (durable || be_can(&a->local->base, BE_OWN_CLOCK))
 		return 0;
