@@ -129,7 +129,8 @@ e2e: $(B)/ferry $(B)/tests/lib/delay_proxy
 
 soak: $(B)/ferry
 	@$(RUN) env KILL_ROUNDS=200 FIDELITY_ROUNDS=100 FERRY_TIMEOUT=7200 \
-	  tests/lib/run tests/e2e/kill.sh tests/e2e/fidelity.sh
+	  tests/lib/run tests/e2e/kill.sh tests/e2e/repo_kill.sh \
+	  tests/e2e/fidelity.sh
 
 fuzz: $(B)/tests/fuzz/$(T)
 	@mkdir -p $(B)/corpus/$(T) tests/fuzz/corpus/$(T:fuzz_%=%)
@@ -192,7 +193,7 @@ help:
 	@echo 'make check           unit tests, fuzz corpora, layers, style'
 	@echo 'make suite [REMOTE=] the driver suite; by default on all drivers'
 	@echo 'make e2e [E2E="..."] whole-program tests: $(E2E)'
-	@echo 'make soak            200 kills and 100 rounds of changes'
+	@echo 'make soak            400 kills and 100 rounds of changes'
 	@echo 'make fuzz [T=fuzz_ini] [TIME=60]'
 	@echo 'make analyze         clang-tidy and cppcheck'
 	@echo 'make bench-tools     what scripts/bench needs'
