@@ -23,7 +23,7 @@
 /* No ferry takes so long to write a file aside. */
 #define STRAY_NS (3600 * NS_PER_SEC)
 
-enum { SEEN = 1024, CHUNK = 64 * 1024 };
+enum { SEEN = 1024, UNFIT = 256, CHUNK = 64 * 1024 };
 
 static const char tag[] =
 	"Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -41,12 +41,15 @@ struct cache {
 	char *dir;
 	pthread_mutex_t lock; /* guards what follows */
 	bool made;            /* the folders are there */
-	bool off;             /* they cannot be made: do without */
+	bool off;             /* nothing more can be written: do without */
 	int64_t added;        /* bytes of packs since the last look */
 	bool looked;
 
 	/* Packs that were found to be whole, by the beginning of the id. */
 	struct id seen[SEEN];
+
+	/* Packs that could not be kept: to fetch them whole again is no use. */
+	struct id unfit[UNFIT];
 };
 
 struct cache *cache_new(const char *dir)
@@ -112,6 +115,39 @@ static void set_seen(struct cache *c, const struct id *id, bool whole)
 		*seen_slot(c, id) = *id;
 	else if (id_equal(seen_slot(c, id), id))
 		*seen_slot(c, id) = (struct id){ 0 };
+	pthread_mutex_unlock(&c->lock);
+}
+
+static struct id *unfit_slot(struct cache *c, const struct id *id)
+{
+	return &c->unfit[id->b[2] % UNFIT];
+}
+
+static bool is_unfit(struct cache *c, const struct id *id)
+{
+	bool yes;
+
+	pthread_mutex_lock(&c->lock);
+	yes = id_equal(unfit_slot(c, id), id);
+	pthread_mutex_unlock(&c->lock);
+	return yes;
+}
+
+static void set_unfit(struct cache *c, const struct id *id)
+{
+	pthread_mutex_lock(&c->lock);
+	*unfit_slot(c, id) = *id;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* A full disk, most likely; what is there already is still read. */
+static void switch_off(struct cache *c, const char *why)
+{
+	pthread_mutex_lock(&c->lock);
+	if (!c->off)
+		log_notice(c->dir, "nothing more is cached: %s", why);
+	c->off = true;
+	c->made = false;
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -379,17 +415,16 @@ static int sink_write(struct sink *dst, struct op *op, const void *p, size_t n)
 {
 	struct cache_sink *s = container_of(dst, struct cache_sink, base);
 
-	(void)op;
 	if (s->fd < 0)
 		return 0;
 	hasher_add(s->hasher, p, n);
 	s->size += (int64_t)n;
-	if (write_all(s->fd, p, n) < 0) {
-		log_debug(s->temp, "cannot be written: %s", strerror(errno));
-		close(s->fd);
-		s->fd = -1;
-	}
-	return 0;
+	if (write_all(s->fd, p, n) == 0)
+		return 0;
+	switch_off(s->cache, strerror(errno));
+	close(s->fd);
+	s->fd = -1;
+	return err_set(&op->err, ERR_NO_SPACE, "the cache cannot be written");
 }
 
 void cache_open(struct cache *c, struct op *op, enum file_type t,
@@ -402,7 +437,7 @@ void cache_open(struct cache *c, struct op *op, enum file_type t,
 				    .type = t,
 				    .id = *id,
 				    .fd = -1 };
-	if (!is_made(c, op))
+	if (is_unfit(c, id) || !is_made(c, op))
 		return;
 	buf_addf(&name, "%s/%s/%sXXXXXX", c->dir, folders[t], temp_prefix);
 	out->temp = name.data;
@@ -426,8 +461,10 @@ bool cache_close(struct cache_sink *s, bool keep)
 		close(s->fd);
 	path = path_of_id(s->cache, s->type, &s->id);
 	keep = keep && rename(s->temp, path) == 0;
-	if (!keep)
+	if (!keep) {
 		(void)!unlink(s->temp);
+		set_unfit(s->cache, &s->id);
+	}
 	free(path);
 	free(s->temp);
 	if (keep && s->type == FILE_PACK) {
@@ -440,11 +477,12 @@ bool cache_close(struct cache_sink *s, bool keep)
 void cache_write(struct cache *c, struct op *op, enum file_type t,
 		 const struct id *id, const void *p, size_t n)
 {
+	struct err why = op->err;
 	struct cache_sink s;
 
 	cache_open(c, op, t, id, &s);
-	(void)!s.base.write(&s.base, op, p, n);
-	cache_close(&s, true);
+	cache_close(&s, s.base.write(&s.base, op, p, n) == 0);
+	op->err = why;
 }
 
 void cache_sweep(struct cache *c, enum file_type t,

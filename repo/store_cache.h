@@ -30,8 +30,9 @@ bool cache_read_part(struct cache *c, enum file_type t, const struct id *id,
 		     int64_t off, size_t len, struct buf *out);
 
 /*
- * A file on its way into the cache: what is written to the sink, which does
- * not fail; kept by cache_close() if it hashes to its name (true).
+ * A file on its way into the cache: what is written to the sink, which fails
+ * where that cannot be stored; kept by cache_close() if it hashes to its name
+ * (true).
  */
 struct cache_sink {
 	struct sink base;

@@ -1,6 +1,8 @@
 #include "tests/unit/places.h"
 #include "tests/unit/scratch.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -485,6 +487,44 @@ static void a_cached_pack_that_was_changed_is_read_anew_by_the_next_run(void)
 	end();
 }
 
+static void what_cannot_be_cached_is_not_fetched_whole_again(void)
+{
+	struct id id;
+
+	/* one whole, and two parts */
+	begin_at(":fault,remote=':mem:',op=get,error=denied,calls=4:", "cache");
+	id = put(FILE_PACK, "0123456789");
+	spoil(path_of(FILE_PACK, &id), 1, 10);
+	for (int i = 0; i < 2; i++) {
+		struct buf b = BUF_INIT;
+
+		CHECK(store_read_part(store, &p.op, &id, 2, 3, true, &b) == 0);
+		buf_free(&b);
+	}
+	end();
+}
+
+static void a_full_disk_ends_the_caching(void)
+{
+	struct rlimit before, small;
+	struct id id[2];
+
+	begin_at(":fault,remote=':mem:',op=get,error=denied,calls=4:", "cache");
+	for (int i = 0; i < 2; i++)
+		id[i] = put(FILE_PACK, i ? "0123456789" : "abcdefghij");
+	put(FILE_INDEX, "");
+	CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	CHECK(getrlimit(RLIMIT_FSIZE, &before) == 0);
+	small = before;
+	small.rlim_cur = 5;
+	CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+	CHECK(reads_part(&id[0], 2, 3, true, "cde"));
+	CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
+	CHECK(reads_part(&id[1], 2, 3, true, "234"));
+	CHECK(scratch_count(&tmp, "cache/packs") == 0);
+	end();
+}
+
 static void without_a_place_for_the_cache_all_works_as_well(void)
 {
 	struct id id, pack;
@@ -572,6 +612,8 @@ int main(void)
 	RUN(packs_of_trees_are_cached_whole_and_others_not);
 	RUN(a_damaged_pack_is_not_cached_but_read);
 	RUN(a_cached_pack_that_was_changed_is_read_anew_by_the_next_run);
+	RUN(what_cannot_be_cached_is_not_fetched_whole_again);
+	RUN(a_full_disk_ends_the_caching);
 	RUN(without_a_place_for_the_cache_all_works_as_well);
 	RUN(the_cache_is_swept);
 	RUN(many_threads_fetch_a_pack_once);
