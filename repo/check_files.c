@@ -10,9 +10,10 @@
 enum {
 	/*
 	 * A folder that is touched is walked again for each path to it, and
-	 * who means ill may have made any number of these.
+	 * who means ill may have made any number of these.  So many for each
+	 * snapshot, beside one for each blob that there is.
 	 */
-	FOLDERS_MAX = 1 << 20
+	FOLDERS_MAX = 1 << 16
 };
 
 struct search {
@@ -22,7 +23,8 @@ struct search {
 	const struct id *snapshot;
 	unsigned inside;              /* depth of the nodes of this folder */
 	bool touched[WALK_DEPTH + 2]; /* what is at that depth, or below */
-	uint64_t folders;
+	uint64_t folders;             /* of this snapshot, so far */
+	bool stopped;                 /* at one that had too many */
 };
 
 static void tell(struct search *s, struct op *op, const struct id *lost,
@@ -70,8 +72,10 @@ static enum walk_next look(void *arg, struct op *op, const struct walk_node *n)
 	if (n->node->has_subtree) {
 		if (blob_set_has(s->clean, BLOB_TREE, &n->node->subtree))
 			return WALK_SKIP;
-		if (++s->folders > FOLDERS_MAX)
+		if (++s->folders > FOLDERS_MAX + (uint64_t)s->c->entries) {
+			s->stopped = true;
 			return WALK_STOP;
+		}
 		s->inside++;
 		s->touched[s->inside] = false;
 		return WALK_ON;
@@ -92,6 +96,7 @@ static int search(struct search *s, struct op *op, struct coder *coder,
 	const struct walk_opt opt = { .leave = true, .bad = bad };
 
 	s->snapshot = &snap->id;
+	s->folders = 0;
 	s->inside = 1;
 	s->touched[1] = false;
 	if (trees_walk(s->c->r, op, coder, &snap->tree, "", &opt, look, s) == 0)
@@ -116,7 +121,7 @@ static void tell_more(struct search *s, struct op *op)
 			check_tell(s->c, op, DAMAGE_FILE, &k->key,
 				   "and %" PRIu64 " more%s",
 				   k->files - CHECK_FILES,
-				   s->folders > FOLDERS_MAX ? " or so" : "");
+				   s->stopped ? " or so" : "");
 	}
 }
 

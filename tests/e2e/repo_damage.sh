@@ -183,8 +183,9 @@ for s in "$D"/snapshots/*; do
 	"$RESTIC" -q --no-lock -r "$D" cat snapshot "${s##*/}"
 done | jq -r .original | cut -c1-8 | sort >"$SHM/originals"
 cut -d' ' -f1 "$SHM/touched" | sort -u >"$SHM/expected"
+sed -i /null/d "$SHM/originals"
 check "only the snapshots that are touched were changed" \
-	eval 'grep -v null "$SHM/originals" | cmp - "$SHM/expected"'
+	cmp "$SHM/originals" "$SHM/expected"
 
 hurt
 size=$(stat -c %s "$(path_of "$data_pack")")
@@ -454,6 +455,7 @@ killing() {
 		[ $? = 137 ]
 	do
 		kills=$((kills + 1))
+		# shellcheck disable=SC2119 # without flags
 		if ! mend || ! is_sound >"$SHM/check" 2>&1; then
 			bad_ones=$((bad_ones + 1))
 			not_ok "$name killed at call $n" "$ERR" "$SHM/check"
