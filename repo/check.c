@@ -45,6 +45,7 @@ void check_tell_file(struct check *c, struct op *op, const struct damage *d)
 	pthread_mutex_unlock(&c->lock);
 }
 
+PRINTF(5, 0)
 static void vtell(struct check *c, struct op *op, enum damage_kind kind,
 		  const struct id *id, const char *fmt, va_list ap)
 {

@@ -73,7 +73,7 @@ static enum walk_next look(void *arg, struct op *op, const struct walk_node *n)
 		if (blob_set_has(s->clean, BLOB_TREE, &n->node->subtree))
 			return WALK_SKIP;
 		if (++s->folders > FOLDERS_MAX + (uint64_t)s->c->entries) {
-			s->stopped = true;
+			s->stopped = s->touched[1] = true;
 			return WALK_STOP;
 		}
 		s->inside++;
