@@ -53,3 +53,15 @@ int event_failed(struct op *op, const struct err *e)
 	buf_free(&text);
 	return rc;
 }
+
+void event_exit_error(struct buf *line, const struct err *e)
+{
+	struct json j = JSON_INIT(line);
+
+	json_object(&j, NULL);
+	json_str(&j, "message_type", "exit_error");
+	json_int(&j, "code", err_info(e->kind)->exit);
+	json_error(&j, e);
+	json_end(&j);
+	buf_adds(line, "\n");
+}

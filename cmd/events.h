@@ -22,4 +22,7 @@ int result_put(const struct cmd_ctx *cx, struct op *op, const struct buf *b,
 /* {"event":"error",...}: how the whole command failed. */
 int event_failed(struct op *op, const struct err *e) MUST_CHECK;
 
+/* The same as restic tells it, for commands on repositories. */
+void event_exit_error(struct buf *line, const struct err *e);
+
 #endif

@@ -162,9 +162,10 @@ int list_walk(struct list *l, unsigned threads, tree_fn *fn, void *arg)
 				.unreadable = unreadable };
 
 	if (l->versions && !be_has_versions(l->be))
-		return err_set(&op->err, ERR_UNSUPPORTED,
-			       "--versions: %s keeps no older versions of files",
-			       l->be->name);
+		return err_set(
+			&op->err, ERR_UNSUPPORTED,
+			"--versions: %s keeps no older versions of files",
+			l->be->name);
 	if (l->file)
 		return walk_file(l, &w);
 	if (tree_walk(l->be, op, "", &opt, each, &w) < 0)

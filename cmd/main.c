@@ -14,6 +14,7 @@
 #include "cmd/opt.h"
 #include "cmd/out.h"
 #include "cmd/process.h"
+#include "cmd/repo_open.h"
 #include "cmd/term.h"
 #include "lib/acct.h"
 #include "lib/utf8.h"
@@ -212,6 +213,16 @@ static int run(struct app *app)
 	return err_set(&app->cx.op.err, ERR_INVALID, "%s", "");
 }
 
+/* Those speak as restic does. */
+static bool is_on_repository(const struct cmd *c)
+{
+	for (const struct opt_group *g = c ? c->groups : NULL; g && g->opts;
+	     g++)
+		if (g->opts == repo_opts)
+			return true;
+	return false;
+}
+
 /* Tell why the command failed, unless that was done; the exit status. */
 static int complain(struct app *app)
 {
@@ -222,6 +233,12 @@ static int complain(struct app *app)
 	if (e.kind == ERR_CANCELED) /* where it was does not matter */
 		err_set(&e, ERR_CANCELED, "interrupted");
 
+	if (!told && app->globals.json && is_on_repository(app->cx.cmd)) {
+		event_exit_error(&safe, &e);
+		term_print(&app->term, safe.data);
+		buf_free(&safe);
+		return err_info(e.kind)->exit;
+	}
 	if (!told && app->globals.json && event_failed(&app->cx.op, &e) < 0)
 		e = e.kind == ERR_OK ? app->cx.op.err : e;
 	/* `ferry ls | head` is over when head is: nothing went wrong */

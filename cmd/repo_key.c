@@ -298,6 +298,10 @@ static int change_run(struct cmd_ctx *cx)
 	return with_repo(cx, REPO_EXCLUSIVE, change);
 }
 
+static const struct cmd_example list_examples[] = {
+	{ "ferry repo key list", "whose keys there are" }, { 0 }
+};
+
 static const struct cmd key_list_command = {
 	.name = "repo key list",
 	.summary = "list the keys of a repository",
@@ -305,7 +309,13 @@ static const struct cmd key_list_command = {
 	.groups = list_groups,
 	.opts_size = sizeof(struct key_opts),
 	.defaults = &key_defaults,
+	.examples = list_examples,
 	.run = list_run,
+};
+
+static const struct cmd_example add_examples[] = {
+	{ "ferry repo key add --new-password-file new", "a second password" },
+	{ 0 }
 };
 
 static const struct cmd key_add_command = {
@@ -316,7 +326,14 @@ static const struct cmd key_add_command = {
 	.groups = new_groups,
 	.opts_size = sizeof(struct key_opts),
 	.defaults = &key_defaults,
+	.examples = add_examples,
 	.run = add_run,
+};
+
+static const struct cmd_example remove_examples[] = {
+	{ "ferry repo key remove 1a2b3c4d",
+	  "its password no longer opens anything" },
+	{ 0 }
 };
 
 static const struct cmd key_remove_command = {
@@ -330,7 +347,12 @@ static const struct cmd key_remove_command = {
 	.groups = list_groups,
 	.opts_size = sizeof(struct key_opts),
 	.defaults = &key_defaults,
+	.examples = remove_examples,
 	.run = remove_run,
+};
+
+static const struct cmd_example passwd_examples[] = {
+	{ "ferry repo key passwd", "asks for the new one, twice" }, { 0 }
 };
 
 static const struct cmd key_passwd_command = {
@@ -341,6 +363,7 @@ static const struct cmd key_passwd_command = {
 	.groups = new_groups,
 	.opts_size = sizeof(struct key_opts),
 	.defaults = &key_defaults,
+	.examples = passwd_examples,
 	.run = change_run,
 };
 

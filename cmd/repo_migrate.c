@@ -73,6 +73,13 @@ static int migrate_run(struct cmd_ctx *cx)
 	return rc;
 }
 
+static const struct cmd_example migrate_examples[] = {
+	{ "ferry repo migrate", "what there is to do" },
+	{ "ferry repo migrate upgrade_repo_v2",
+	  "from now on it is compressed" },
+	{ 0 }
+};
+
 const struct cmd cmd_repo_migrate = {
 	.name = "repo migrate",
 	.args = "[upgrade_repo_v2]",
@@ -83,5 +90,6 @@ const struct cmd cmd_repo_migrate = {
 	.groups = migrate_groups,
 	.opts_size = sizeof(struct migrate_opts),
 	.defaults = &migrate_defaults,
+	.examples = migrate_examples,
 	.run = migrate_run,
 };

@@ -11,8 +11,8 @@
 struct repo_flags {
 	const char *repo, *repo_file;
 	const char *password_file, *password_command, *key_hint;
-	const char *password; /* itself, if some other variable has it */
-	bool fresh; /* it is a new one: not what variables say */
+	const char *password;    /* itself, if some other variable has it */
+	bool fresh;              /* it is a new one: not what variables say */
 	const char *compression; /* auto, off, max */
 	int64_t retry_lock;      /* ns */
 	int64_t pack_size;       /* bytes, 0 the default */

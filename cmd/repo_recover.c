@@ -75,6 +75,10 @@ static int recover_cmd_run(struct cmd_ctx *cx)
 	return rc;
 }
 
+static const struct cmd_example recover_examples[] = {
+	{ "ferry repo recover", "then look with: ferry repo ls latest" }, { 0 }
+};
+
 const struct cmd cmd_repo_recover = {
 	.name = "repo recover",
 	.summary = "make a snapshot of the folders that no snapshot has",
@@ -85,5 +89,6 @@ const struct cmd cmd_repo_recover = {
 	.groups = recover_groups,
 	.opts_size = sizeof(struct recover_opts),
 	.defaults = &recover_defaults,
+	.examples = recover_examples,
 	.run = recover_cmd_run,
 };

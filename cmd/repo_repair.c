@@ -110,6 +110,11 @@ static int index_run(struct cmd_ctx *cx)
 	return rc;
 }
 
+static const struct cmd_example index_examples[] = {
+	{ "ferry repo repair index", "after packs were lost, or came back" },
+	{ 0 }
+};
+
 static const struct cmd cmd_repo_repair_index = {
 	.name = "repo repair index",
 	.summary = "make the index say what packs there are",
@@ -118,6 +123,7 @@ static const struct cmd cmd_repo_repair_index = {
 	.groups = index_groups,
 	.opts_size = sizeof(struct repair_opts),
 	.defaults = &repair_defaults,
+	.examples = index_examples,
 	.run = index_run,
 };
 
@@ -214,6 +220,12 @@ static int packs_run(struct cmd_ctx *cx)
 	return rc;
 }
 
+static const struct cmd_example packs_examples[] = {
+	{ "ferry repo repair packs 5f2e91c3",
+	  "then: ferry repo repair snapshots" },
+	{ 0 }
+};
+
 static const struct cmd cmd_repo_repair_packs = {
 	.name = "repo repair packs",
 	.args = "PACK...",
@@ -226,6 +238,7 @@ static const struct cmd cmd_repo_repair_packs = {
 	.groups = packs_groups,
 	.opts_size = sizeof(struct repair_opts),
 	.defaults = &repair_defaults,
+	.examples = packs_examples,
 	.run = packs_run,
 };
 

@@ -18,7 +18,7 @@ struct repo_progress {
 	_Atomic int64_t files_done, bytes_done;
 	_Atomic int64_t errors;
 
-	pthread_mutex_t lock; /* guards what follows */
+	pthread_mutex_t lock;                          /* guards what follows */
 	char current[PROGRESS_CURRENT][PROGRESS_NAME]; /* "" none; cut */
 };
 

@@ -41,8 +41,8 @@ typedef enum walk_next walk_fn(void *arg, struct op *op,
 enum { WALK_DEPTH = 4096 };
 
 int trees_walk(struct repo *r, struct op *op, struct coder *c,
-	      const struct id *tree, const char *prefix,
-	      const struct walk_opt *opt, walk_fn *fn, void *arg) MUST_CHECK;
+	       const struct id *tree, const char *prefix,
+	       const struct walk_opt *opt, walk_fn *fn, void *arg) MUST_CHECK;
 
 /*
  * A bit for each entry of the index (all places of a blob share one: that of
