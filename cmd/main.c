@@ -233,6 +233,8 @@ static int complain(struct app *app)
 	if (e.kind == ERR_CANCELED) /* where it was does not matter */
 		err_set(&e, ERR_CANCELED, "interrupted");
 
+	/* `ferry ls | head` is over when head is: nothing went wrong */
+	told = told || (e.code == EPIPE && e.kind == ERR_IO);
 	if (!told && app->globals.json && is_on_repository(app->cx.cmd)) {
 		event_exit_error(&safe, &e);
 		term_print(&app->term, safe.data);
@@ -241,8 +243,7 @@ static int complain(struct app *app)
 	}
 	if (!told && app->globals.json && event_failed(&app->cx.op, &e) < 0)
 		e = e.kind == ERR_OK ? app->cx.op.err : e;
-	/* `ferry ls | head` is over when head is: nothing went wrong */
-	if (!told && !(e.code == EPIPE && e.kind == ERR_IO)) {
+	if (!told) {
 		utf8_add_printable(&safe, e.msg, strlen(e.msg));
 		term_printf(&app->term, "ferry: %s\n", safe.data);
 		if (app->term.log_fd >= 0)
