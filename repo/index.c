@@ -20,6 +20,7 @@ enum {
 	CHUNK = 1 << 18,  /* items */
 	CHUNKS = 1 << 13, /* 2^31 items */
 	AHEAD = 8,        /* blobs whose slots are fetched meanwhile */
+	PLACES_MAX = 512, /* of a blob; the others are as if not there */
 	TREE = 1,
 	NONE = -1
 };
@@ -233,7 +234,7 @@ static void add_entry(struct index *ix, uint32_t pack_no,
 		      const struct pack_blob *b)
 {
 	uint64_t hash = hash_of(ix, &b->id);
-	uint32_t no, pack = entry_pack(pack_no, b->type);
+	uint32_t no, places = 0, pack = entry_pack(pack_no, b->type);
 	struct shard *s = shard_of(ix, hash);
 	struct entry *e;
 	struct probe at;
@@ -242,9 +243,13 @@ static void add_entry(struct index *ix, uint32_t pack_no,
 	at = slots_probe(&s->slots, hash);
 	while (slots_next(&s->slots, &at, &no)) {
 		e = chunks_at(&ix->entries, no);
-		if (e->pack == pack && e->off == b->off &&
-		    id_equal(&e->id, &b->id))
+		if (!id_equal(&e->id, &b->id))
+			continue;
+		if (e->pack == pack && e->off == b->off)
 			goto out; /* known from another index file */
+		/* each is looked at by the next: a million would take days */
+		if (++places == PLACES_MAX)
+			goto out;
 	}
 	e = chunks_room(&ix->entries);
 	*e = (struct entry){ .id = b->id,

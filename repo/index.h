@@ -21,7 +21,8 @@ struct blob_at {
 
 /*
  * The pack's number; added if it was not there.  Several index files may name
- * one pack; a blob at the same place of it counts once.
+ * one pack; a blob at the same place of it counts once.  Of a blob with more
+ * than 512 places, which no sane program makes, the others are left out.
  */
 uint32_t index_add_pack(struct index *ix, const struct id *pack,
 			const struct pack_blob *blobs, size_t n);

@@ -204,6 +204,24 @@ static void threads_may_add_and_look_at_once(void)
 	index_free(c.ix);
 }
 
+static void a_blob_at_very_many_places_does_not_take_for_ever(void)
+{
+	enum { N = 200000, LEN = 40 };
+	struct index *ix = index_new();
+	struct pack_blob *blobs = xcalloc(N, sizeof(*blobs));
+	struct id pack = { { 1 } };
+
+	for (uint32_t i = 0; i < N; i++)
+		blobs[i] = (struct pack_blob){ .id = { { 7 } },
+					       .off = i * LEN,
+					       .len = LEN };
+	index_add_pack(ix, &pack, blobs, N);
+	CHECK(index_entries(ix) == 512);
+	CHECK(index_has(ix, BLOB_DATA, &blobs[0].id));
+	free(blobs);
+	index_free(ix);
+}
+
 int main(void)
 {
 	RUN(a_blob_is_found_by_type_and_id);
@@ -211,5 +229,6 @@ int main(void)
 	RUN(the_same_place_counts_once);
 	RUN(many_blobs_take_sixty_bytes_each);
 	RUN(threads_may_add_and_look_at_once);
+	RUN(a_blob_at_very_many_places_does_not_take_for_ever);
 	return 0;
 }
