@@ -1,6 +1,7 @@
 #!/bin/bash
 # Questions to a repository (ls, find, diff, dump, stats, key) and copies of
 # it: restic's own program gives the same answers.
+# shellcheck source=tests/lib/e2e.sh
 . "$(dirname "$0")/../lib/e2e.sh"
 RESTIC=${RESTIC:-restic-new}
 need "$RESTIC" jq tar
@@ -242,24 +243,19 @@ exits 4 "dump: nothing there" repo dump "$B" "$S/nosuch"
 is "dump: a reader that goes away" "$(stat -c %s "$OUT")" 10
 
 # copy
-counts() { # of both repositories' snapshots, by what a copy keeps
-	"$RESTIC" -r "$1" snapshots --json |
-		jq -cS '[.[]|{t:.time,tree,paths,h:.hostname,u:.username,tags,
-			uid,gid,o:(.original//.id)}]'
-}
 C=$SHM/copy
 export RESTIC_FROM_REPOSITORY=$RESTIC_REPOSITORY RESTIC_FROM_PASSWORD=secret
 exits 0 "a second repository" init -r "$C" --insecure-no-password
 OTHER=(-r "$C" --insecure-no-password)
+unpassworded() { env -u RESTIC_PASSWORD "$RESTIC" "${OTHER[@]}" "$@"; }
 exits 0 "copy: all snapshots" repo copy "${OTHER[@]}"
-RESTIC_PASSWORD= "$RESTIC" "${OTHER[@]}" snapshots --json |
+unpassworded snapshots --json |
 	jq -cS '[.[]|{tree,paths,hostname,username,tags,uid,gid,original,
 		parent,t:(.time|.[0:23])}]' >"$SHM/ours"
 "$RESTIC" snapshots --json |
 	jq -cS '[.[]|{tree,paths,hostname,username,tags,uid,gid,original:.id,
 		parent:null,t:(.time|.[0:23])}]' >"$SHM/theirs"
 check "copy: the snapshots say the same" cmp "$SHM/ours" "$SHM/theirs"
-unpassworded() { env -u RESTIC_PASSWORD "$RESTIC" "${OTHER[@]}" "$@"; }
 check "copy: restic finds no fault" unpassworded check --read-data
 check "copy: restic has nothing to copy" unpassworded copy
 is "copy: and has copied nothing" \
