@@ -137,9 +137,11 @@ static int carry_out(struct prune *p, struct op *op, struct lock *lock,
 	uint8_t *gone;
 	int rc = lock_check(lock, op);
 
-	if (rc == 0)
+	if (rc == 0) {
+		store_sweep(p->r->store, op);
 		rc = files_remove(p->r, op, FILE_PACK, p->strays.at,
 				  p->strays.n, NULL);
+	}
 	if (rc == 0)
 		rc = move_blobs(p, op, lock, about);
 	if (rc < 0)

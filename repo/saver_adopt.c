@@ -118,6 +118,8 @@ int saver_adopt(struct repo *r, struct op *op, unsigned *packs)
 	}
 	if (rc == 0)
 		rc = write_index(&a, op);
+	if (rc == 0)
+		store_sweep(r->store, op);
 	*packs = a.packs;
 	coder_free(a.c);
 	orphans_free(&a.found);

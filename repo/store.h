@@ -97,6 +97,12 @@ int store_replace_config(struct store *s, struct op *op, const void *p,
 int store_remove(struct store *s, struct op *op, enum file_type t,
 		 const struct id *id) MUST_CHECK;
 
+/*
+ * Remove the temporary files of killed runs that listing packs has come across
+ * on a local disk (not those of running ones).  One that stays is no failure.
+ */
+void store_sweep(struct store *s, struct op *op);
+
 /* The size of one file, ERR_NOT_FOUND if it is not there. */
 int store_size(struct store *s, struct op *op, enum file_type t,
 	       const struct id *id, int64_t *size) MUST_CHECK;

@@ -295,3 +295,20 @@ int store_find(struct store *s, struct op *op, enum file_type t,
 	*out = m.id;
 	return 0;
 }
+
+void store_sweep(struct store *s, struct op *op)
+{
+	struct backend *be = store_backend(s);
+	struct err before = op->err;
+	unsigned removed = 0;
+
+	if (!be_can(be, BE_STRAYS))
+		return;
+	if (be_strays(be, op, &removed) < 0)
+		log_info(be->name, "%s", op->err.msg);
+	else if (removed)
+		log_info(be->name,
+			 "%u unfinished files of a killed run removed",
+			 removed);
+	op->err = before;
+}
