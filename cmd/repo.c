@@ -30,6 +30,12 @@ static const struct cmd *const subs[] = {
 };
 /* clang-format on */
 
+static const struct cmd_example repo_examples[] = {
+	{ "ferry repo check --read-data", "is all of it whole?" },
+	{ "ferry repo ls latest", "what the last snapshot has" },
+	{ 0 }
+};
+
 const struct cmd cmd_repo = {
 	.name = "repo",
 	.args = "COMMAND ...",
@@ -39,5 +45,6 @@ const struct cmd cmd_repo = {
 		 "FERRY_PASSWORD, or it is asked for.  restic's\nnames of "
 		 "these variables are understood, too.\n\nThe commands, their "
 		 "flags and what they print with --json are restic's.",
+	.examples = repo_examples,
 	.subs = subs,
 };

@@ -282,10 +282,17 @@ static const struct cmd *const subs[] = { &cmd_repo_repair_index,
 					  &cmd_repo_repair_packs,
 					  &cmd_repo_repair_snapshots, NULL };
 
+static const struct cmd_example repair_examples[] = {
+	{ "ferry repo repair snapshots --forget",
+	  "without what is lost, after index and packs" },
+	{ 0 }
+};
+
 const struct cmd cmd_repo_repair = {
 	.name = "repo repair",
 	.args = "index|packs|snapshots ...",
 	.summary = "make a damaged repository whole but for what is lost",
 	.about = "\"ferry repo check\" tells which of these is needed.",
+	.examples = repair_examples,
 	.subs = subs,
 };
