@@ -31,7 +31,7 @@ static const struct opt find_flags[] = {
 	FIND(OPT_BOOL, 'l', "long", NULL, full,
 	     "with mode, owner, size and time"),
 	FIND(OPT_BOOL, 0, "human-readable", NULL, human,
-	     "sizes in KiB, MiB..."),
+	     "sizes in KiB, MiB and so on"),
 	FIND(OPT_STR, 'N', "newest", "TIME", newest,
 	     "only what was changed at that time or before"),
 	FIND(OPT_STR, 'O', "oldest", "TIME", oldest,

@@ -27,7 +27,7 @@ static const struct opt ls_flags[] = {
 	   "with mode, owner, size and time"),
 	LS(OPT_BOOL, 0, "recursive", NULL, recursive,
 	   "with all that is below each DIR"),
-	LS(OPT_BOOL, 0, "human-readable", NULL, human, "sizes in KiB, MiB..."),
+	LS(OPT_BOOL, 0, "human-readable", NULL, human, "sizes in KiB, MiB and so on"),
 	LS(OPT_STR, 's', "sort", "WHAT", sort,
 	   "by name, size, time (or mtime), atime, ctime or extension"),
 	LS(OPT_BOOL, 0, "reverse", NULL, reverse, "the other way round"),
