@@ -103,6 +103,7 @@ const struct cmd cmd_repo_list = {
 	.name = "repo list",
 	.args = "blobs|packs|index|snapshots|keys|locks",
 	.summary = "list the ids of a repository's parts",
+	.about = "One a line; a blob's with its type before it.",
 	.min_args = 1,
 	.max_args = 1,
 	.groups = parts_groups,
