@@ -11,7 +11,8 @@
  * killed at any point, and run again.
  */
 struct repair_opt {
-	bool read_all; /* repair_index(): believe no index file at all */
+	bool read_all; /* repair_index(): believe no index file, unless it is
+			  all there is */
 	struct repo_progress *progress; /* or NULL */
 	/* What was found and done, a line each; from any thread, one by one. */
 	void (*tell)(void *arg, const char *line);

@@ -134,7 +134,8 @@ static void sort_out(struct repair *p)
 		blobs.n = 0;
 		if (index_find_pack(p->r->index, &f->id, &no))
 			index_pack_blobs(p->r->index, no, &blobs);
-		if (blobs.n && check_shape(&blobs, f->size))
+		if (!p->opt->read_all && blobs.n &&
+		    check_shape(&blobs, f->size))
 			index_add_pack(p->right, &f->id, blobs.at, blobs.n);
 		else
 			*founds_add(&p->unread) = *f;
@@ -318,7 +319,7 @@ static int load(struct repair *p, struct op *op)
 	p->right = index_new();
 	if (ids_list(p->r->store, op, FILE_INDEX, &p->old) < 0)
 		return -1;
-	if (!p->opt->read_all && load_index(p, op) < 0)
+	if (load_index(p, op) < 0)
 		return -1;
 	return store_list(p->r->store, op, FILE_PACK, note_pack, p);
 }

@@ -197,6 +197,15 @@ is "and no file is touched" "$(told)" ""
 mended "a header"
 is "nothing was lost with it" "$(cat "$SHM/differ")" ""
 
+# What a damaged header cannot tell is in the index that is replaced only.
+hurt
+flip "$(path_of "$data_pack")" -20
+exits 0 "all headers are read, and one is damaged" \
+	repo repair index --read-all-packs
+says "what the index knew of that pack is kept" "repair packs $data_pack"
+mended "a header, after all were read"
+is "nothing was lost with that, either" "$(cat "$SHM/differ")" ""
+
 hurt
 truncate -s $((size - 30000)) "$(path_of "$data_pack")"
 exits 1 "a cut pack is seen by a plain check" repo check
