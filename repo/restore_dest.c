@@ -240,6 +240,14 @@ static void make_writable(struct restore *rs, int fd)
 		(void)!fchmod(fd, (st.st_mode | 0700) & 07777);
 }
 
+static bool may_give_way(const struct restore *rs, const struct dest *f, int at)
+{
+	struct stat st;
+
+	return fstatat(at, f->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	       may_replace(rs, &f->meta, &st);
+}
+
 /* Find or make one whose parent is there, and open it. */
 static int make_at(struct restore *rs, struct op *op, struct dest *f, int at)
 {
@@ -260,6 +268,10 @@ static int make_at(struct restore *rs, struct op *op, struct dest *f, int at)
 			return fd;
 		if (dry || (errno != ENOTDIR && errno != ELOOP))
 			break;
+		if (!may_give_way(rs, f, at))
+			return err_set(&op->err, ERR_CONFLICT,
+				       "what is there is no folder, and not to "
+				       "be overwritten");
 		/* A link that led elsewhere is not followed but replaced. */
 		if (dest_clear(op, at, f->name, false) < 0)
 			return -1;

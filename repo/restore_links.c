@@ -158,9 +158,41 @@ static bool is_linked(struct op *op, const struct alias *a,
 	return same;
 }
 
+/* What has the first name may have been left as it was, and be another file. */
+static int check_first(struct restore *rs, struct op *op, const struct alias *a)
+{
+	const struct link_group *g = a->group;
+	struct stat st;
+	bool own;
+	int at, rc;
+
+	if (rs->opt->overwrite != OVERWRITE_NEVER &&
+	    rs->opt->overwrite != OVERWRITE_IF_NEWER)
+		return 0;
+	at = dest_open(op, g->dir, &own);
+	if (at < 0)
+		return -1;
+	rc = fstatat(at, g->name, &st, AT_SYMLINK_NOFOLLOW);
+	if (rc < 0)
+		err_sys(&op->err, "stat \"%s\"", g->name);
+	dest_close(at, own);
+	if (rc < 0)
+		return -1;
+	if (st.st_mtim.tv_sec == a->mtime.tv_sec &&
+	    st.st_mtim.tv_nsec == a->mtime.tv_nsec &&
+	    S_ISREG(st.st_mode) == (a->type == NODE_FILE) &&
+	    (a->type != NODE_FILE || (uint64_t)st.st_size == a->size))
+		return 0;
+	return err_set(&op->err, ERR_CONFLICT,
+		       "it is one file with \"%s\", which was not to be "
+		       "overwritten and is another here",
+		       g->name);
+}
+
 static int link_at(struct restore *rs, struct op *op, const struct alias *a,
 		   int to)
 {
+	const struct meta mine = { .times = { a->mtime, a->mtime } };
 	char temp[TEMP_NAME];
 	struct stat st;
 
@@ -171,13 +203,14 @@ static int link_at(struct restore *rs, struct op *op, const struct alias *a,
 			       a->group->name);
 	if (!a->dir->fresh &&
 	    fstatat(to, a->name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		if (rs->opt->overwrite == OVERWRITE_NEVER ||
-		    is_linked(op, a, &st)) {
+		if (!may_replace(rs, &mine, &st) || is_linked(op, a, &st)) {
 			restore_done(rs, RESTORE_UNCHANGED, a->dir, a->name,
 				     false, 0);
 			return 0;
 		}
 	}
+	if (check_first(rs, op, a) < 0)
+		return -1;
 	temp_name(a->dir, a->name, temp);
 	if (link_aside(op, a, to, temp) < 0)
 		return -1;

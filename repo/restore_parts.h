@@ -87,6 +87,9 @@ struct alias {
 	struct dest *dir; /* a reference */
 	const char *name;
 	struct link_group *group;
+	struct timespec mtime;
+	uint64_t size;
+	enum node_type type;
 };
 
 /* A blob at its place in a file. */

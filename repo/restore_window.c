@@ -517,6 +517,9 @@ int window_add_alias(struct restore *rs, struct op *op, struct dest *dir,
 		.dir = dir,
 		.name = arena_memdup(&w->arena, n->name, n->name_len + 1),
 		.group = g,
+		.mtime = { n->mtime.sec, n->mtime.ns },
+		.size = n->size,
+		.type = n->type,
 	};
 	return flush_if_full(rs, op);
 }

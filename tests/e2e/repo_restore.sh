@@ -140,6 +140,39 @@ restored "never, and a file is missing" --overwrite never
 is "which comes back" "$(cat "$T/d/two")" two
 exits 2 "another word is refused" restore latest -t "$T" --overwrite perhaps
 
+# Names of one file, of which some are not to be overwritten.
+prepare 2020-01-01
+rm "$T/d/two"
+echo mine >"$T/d/two"
+restored "if-newer, and another name of a file is newer" --overwrite if-newer
+is "which stays" "$(cat "$T/d/two")" mine
+prepare 2020-01-01
+rm "$T/d/two" "$T/d/sub/two-again"
+echo mine >"$T/d/sub/two-again" # of both the first that is met
+exits 3 "never, and the first name is another file" restore latest \
+	--target "$T" --overwrite never
+says "it is no name of what is there" \
+	'/d/two: it is one file with "two-again", which was not to be'
+is "what is there stays" "$(cat "$T/d/sub/two-again")" mine
+check "and gets no other name" test ! -e "$T/d/two"
+rm "$T/d/sub/two-again"
+restored "never, and no name is there" --overwrite never
+rm "$T/d/two"
+restored "never, and one of two names is there" --overwrite never
+check "the other is a link to it" \
+	test "$T/d/two" -ef "$T/d/sub/two-again"
+
+for rule in never if-newer; do
+	prepare 2020-01-01
+	rm -r "$T/d/sub"
+	echo mine >"$T/d/sub"
+	exits 3 "$rule, and a file is where a folder should be" \
+		restore latest --target "$T" --overwrite $rule
+	is "$rule: it stays" "$(cat "$T/d/sub")" mine
+done
+restored "always, and a file is where a folder should be"
+check "it gives way" test -f "$T/d/sub/two-again"
+
 prepare 2020-01-01
 printf X | dd of="$T/d/big" bs=1 seek=1000000 conv=notrunc status=none
 inode=$(stat -c %i "$T/d/big")
