@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -29,12 +30,22 @@ void repair_tell(const struct repair_opt *opt, const char *fmt, ...)
 	opt->tell(opt->arg, line);
 }
 
+/*
+ * A bad sector, a damaged file system: it will be as bad tomorrow.  The others
+ * (no more descriptors, no more memory) say nothing about the file.
+ */
+static bool is_of_disk(int os)
+{
+	return os == EIO || os == ENODATA || os == EILSEQ || os == EUCLEAN ||
+	       os == EBADMSG;
+}
+
 bool repair_goes_on(const struct op *op)
 {
 	switch (op->err.kind) {
 	case ERR_CORRUPT:
-	case ERR_NOT_FOUND:
-	case ERR_IO: return true;
+	case ERR_NOT_FOUND: return true;
+	case ERR_IO: return is_of_disk(op->err.code);
 	default: return false;
 	}
 }

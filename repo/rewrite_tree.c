@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "repo/repair_parts.h"
 #include "repo/rewrite_parts.h"
 #include "repo/walk.h"
 
@@ -63,9 +64,7 @@ static void folder_free(struct folder *f)
 /* What op->err is about cannot be had, and is to be done without. */
 static bool is_lost(const struct rewriter *w, const struct op *op)
 {
-	return w->opt->repair &&
-	       (op->err.kind == ERR_CORRUPT || op->err.kind == ERR_NOT_FOUND ||
-		op->err.kind == ERR_IO);
+	return w->opt->repair && repair_goes_on(op);
 }
 
 static void keep(struct folder *f, const char *raw, size_t n)
