@@ -302,6 +302,18 @@ static bool is_well_formed(const char *p)
 	return true;
 }
 
+/* "a/../b" is "b"; false: there is nothing to go up from. */
+static bool go_up(struct pattern *q)
+{
+	size_t n = q->parts.n;
+
+	if (n && strcmp(q->parts.at[n - 1], "..") != 0) {
+		q->parts.n--;
+		return true;
+	}
+	return q->rooted;
+}
+
 int patterns_add(struct patterns *p, const char *text, bool ignore_case,
 		 struct err *e)
 {
@@ -321,7 +333,8 @@ int patterns_add(struct patterns *p, const char *text, bool ignore_case,
 	q.text = rest = xstrdup(b.data);
 	buf_free(&b);
 	for (char *part; (part = strsep(&rest, "/"));) {
-		if (*part == '\0' || strcmp(part, ".") == 0)
+		if (*part == '\0' || strcmp(part, ".") == 0 ||
+		    (strcmp(part, "..") == 0 && go_up(&q)))
 			continue;
 		if (q.parts.n == PARTS_MAX || !is_well_formed(part)) {
 			parts_free(&q.parts);

@@ -46,6 +46,9 @@ static const struct {
 	{ "*", "/anything/at/all", true },
 	{ "./a", "/x/a", true },
 	{ "a//b/", "/a/b", true },
+	{ "a/../b", "/x/b", true },
+	{ "/../a/b/../../c", "/c", true },
+	{ "../b", "/x/b", false },
 };
 
 static void each_pattern_matches_what_restic_says(void)
