@@ -111,14 +111,15 @@ int file_make_dirs(struct op *op, const char *path)
 		return 0;
 	for (;;) {
 		char had;
+		int os;
 
 		p += strspn(p, "/");
 		p += strcspn(p, "/");
 		had = *p;
 		*p = '\0';
-		if (mkdir(copy, 0700) < 0 && !is_folder(copy)) {
-			if (errno == EEXIST)
-				errno = ENOTDIR;
+		os = mkdir(copy, 0700) < 0 ? errno : 0;
+		if (os && !is_folder(copy)) {
+			errno = os == EEXIST ? ENOTDIR : os;
 			return err_sys(&op->err, "make folder \"%s\"", copy);
 		}
 		if (!had)

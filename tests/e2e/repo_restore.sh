@@ -139,6 +139,8 @@ rm "$T/d/two"
 restored "never, and a file is missing" --overwrite never
 is "which comes back" "$(cat "$T/d/two")" two
 exits 2 "another word is refused" restore latest -t "$T" --overwrite perhaps
+exits 1 "where no folder can be made, that is why" \
+	restore latest -t /sys/kernel/target
 
 # Names of one file, of which some are not to be overwritten.
 prepare 2020-01-01
