@@ -376,6 +376,9 @@ static int backup(struct job *job)
 	job->reported = true;
 	atomic_fetch_add(&job->report.progress.errors, job->sources.missing);
 	job->opt.progress = &job->report.progress;
+	/* nobody would see what it finds */
+	if (!job->report.display.interval && !job->report.ticks)
+		job->opt.no_scan = true;
 	job->opt.errors = &job->report.errors;
 	if (cx->globals->verbose) {
 		job->opt.item = item;

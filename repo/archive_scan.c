@@ -1,10 +1,16 @@
 /* How much there is to be saved, for the progress. */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "backends/listing.h"
+#include "lib/log.h"
 #include "repo/archive_parts.h"
+
+enum { SCAN_NICE = 19 };
 
 /* A folder that is not looked into yet. */
 struct place {
@@ -108,6 +114,9 @@ static void *scan(void *arg)
 			     .op = op_begin(&sc->cancel),
 			     .path = BUF_INIT };
 
+	/* it is for the display alone: only what nobody else needs */
+	if (setpriority(PRIO_PROCESS, (id_t)gettid(), SCAN_NICE) < 0)
+		log_debug(NULL, "scan: %s", strerror(errno));
 	scan_targets(&s, sc->root);
 	if (op_check(&s.op) == 0)
 		atomic_store(&sc->ar->opt->progress->total_known, true);

@@ -14,6 +14,8 @@ enum {
 	SAMPLES = 3,
 	GAIN = 50, /* an n-th part is gained at least, or nothing is done */
 
+	COUNTED = 4 << 10, /* bytes that are counted before that */
+
 	/*
 	 * The largest window that a stream may ask for: 32 MiB.  restic's are
 	 * of 8 MiB at most.
@@ -110,6 +112,33 @@ static bool looks_dense(struct coder *c, const uint8_t *p, size_t n, char *work)
 	return got > (size_t)SAMPLES * SAMPLE / GAIN * (GAIN - 1);
 }
 
+/*
+ * Whether bytes come as often as by chance: then they are compressed or
+ * encrypted.  For the sum of the squares of how often each comes, chance gives
+ * n + n (n - 1) / 256; letters give more, and a table of all bytes less.
+ */
+static bool looks_random(const uint8_t *p, size_t n)
+{
+	const uint32_t by_chance = COUNTED + COUNTED / 256 * (COUNTED - 1);
+	uint16_t count[256] = { 0 };
+	uint32_t sum = 0;
+
+	p += (n - COUNTED) / 2;
+	for (size_t i = 0; i < COUNTED; i++)
+		count[p[i]]++;
+	for (size_t i = 0; i < ARRAY_LEN(count); i++)
+		sum += (uint32_t)count[i] * count[i];
+	return sum > by_chance / 100 * 97 && sum < by_chance / 100 * 106;
+}
+
+/* Not worth the trying. */
+static bool is_dense(struct coder *c, const uint8_t *p, size_t n, char *work)
+{
+	if (c->compression == COMPRESS_MAX || n < COUNTED)
+		return false;
+	return n < SAMPLED ? looks_random(p, n) : looks_dense(c, p, n, work);
+}
+
 void coder_pack_blob(struct coder *c, enum blob_type t, const void *text,
 		     size_t n, const void **out, size_t *out_len,
 		     uint32_t *raw_len)
@@ -129,8 +158,7 @@ void coder_pack_blob(struct coder *c, enum blob_type t, const void *text,
 	if (c->packed.cap > PACKED_KEPT)
 		buf_free(&c->packed);
 	at = buf_room(&c->packed, ZSTD_compressBound(n));
-	if (tree || n < SAMPLED || c->compression == COMPRESS_MAX ||
-	    !looks_dense(c, text, n, at))
+	if (tree || !is_dense(c, text, n, at))
 		got = compress(c, level(c), text, n, at);
 	if (got >= n && !tree)
 		return;
