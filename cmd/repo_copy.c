@@ -25,6 +25,7 @@ static const struct copy_opts copy_defaults = { 0 };
 	OPT_AT(type, letter, name, arg, struct copy_opts, field, help)
 
 static const struct opt copy_flags[] = {
+	REPO_DRY_RUN(struct copy_opts),
 	COPY(OPT_STR, 0, "from-repo", "PLACE", from.repo,
 	     "the repository to copy from [$FERRY_FROM_REPOSITORY, "
 	     "$RESTIC_FROM_REPOSITORY]"),

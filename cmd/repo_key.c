@@ -34,6 +34,7 @@ static const struct opt_group list_groups[] = {
 	OPT_AT(type, 0, name, arg, struct key_opts, field, help)
 
 static const struct opt new_flags[] = {
+	REPO_DRY_RUN(struct key_opts),
 	KEY(OPT_STR, "new-password-file", "FILE", file,
 	    "a file with the new password"),
 	KEY(OPT_BOOL, "new-insecure-no-password", NULL, no_password,
@@ -41,6 +42,13 @@ static const struct opt new_flags[] = {
 	KEY(OPT_STR, "user", "NAME", user, "whose key it is"),
 	KEY(OPT_STR, "host", "NAME", host, "of which machine"),
 	{ .type = OPT_END }
+};
+
+static const struct opt remove_flags[] = { REPO_DRY_RUN(struct key_opts),
+					   { .type = OPT_END } };
+
+static const struct opt_group remove_groups[] = {
+	{ "Flags", remove_flags, 0 }, REPO_GROUP(struct key_opts, repo), { 0 }
 };
 
 static const struct opt_group new_groups[] = {
@@ -198,7 +206,7 @@ static int add_key(struct cmd_ctx *cx, struct repo_session *s, struct id *id)
 		return -1;
 	rc = keys_add(s->repo->store, op, s->repo->key, password, o->host,
 		      o->user, id);
-	if (rc == 0) {
+	if (rc == 0 && !o->repo.dry_run) {
 		rc = verify(op, s, password, id);
 		why = op->err;
 		if (rc < 0 && !err_info(why.kind)->retry &&
@@ -344,7 +352,7 @@ static const struct cmd key_remove_command = {
 		 "before can still use it\nwith its password.",
 	.min_args = 1,
 	.max_args = 1,
-	.groups = list_groups,
+	.groups = remove_groups,
 	.opts_size = sizeof(struct key_opts),
 	.defaults = &key_defaults,
 	.examples = remove_examples,

@@ -14,6 +14,7 @@ struct migrate_opts {
 static const struct migrate_opts migrate_defaults = { 0 };
 
 static const struct opt migrate_flags[] = {
+	REPO_DRY_RUN(struct migrate_opts),
 	OPT_AT(OPT_BOOL, 'f', "force", NULL, struct migrate_opts, force,
 	       "it is no error if that was done already"),
 	{ .type = OPT_END }

@@ -318,6 +318,10 @@ int repo_begin(struct cmd_ctx *cx, const struct repo_flags *f,
 	if (lock && lock_take(s->repo, &cx->op, need == REPO_EXCLUSIVE,
 			      f->retry_lock, &s->stale, &s->lock) < 0)
 		return -1;
+	if (f->dry_run) {
+		store_dry_run(s->repo->store);
+		log_notice(NULL, "a dry run: nothing is changed");
+	}
 	return 0;
 }
 

@@ -17,6 +17,7 @@ struct repo_flags {
 	int64_t retry_lock;      /* ns */
 	int64_t pack_size;       /* bytes, 0 the default */
 	bool no_lock, no_cache, no_password;
+	bool dry_run; /* REPO_DRY_RUN: the store changes nothing but locks */
 };
 
 extern const struct opt repo_opts[];
@@ -24,6 +25,11 @@ extern const struct opt repo_opts[];
 	{                                                          \
 		"Repository flags", repo_opts, offsetof(st, field) \
 	}
+
+/* For commands that leave the dry run to the store; `repo` is their member. */
+#define REPO_DRY_RUN(st)                                         \
+	OPT_AT(OPT_BOOL, 'n', "dry-run", NULL, st, repo.dry_run, \
+	       "see what would be done, and change nothing")
 
 /* --host, --path, --tag */
 struct filter_flags {

@@ -14,8 +14,13 @@ struct recover_opts {
 
 static const struct recover_opts recover_defaults = { 0 };
 
+static const struct opt recover_flags[] = { REPO_DRY_RUN(struct recover_opts),
+					    { .type = OPT_END } };
+
 static const struct opt_group recover_groups[] = {
-	REPO_GROUP(struct recover_opts, repo), { 0 }
+	{ "Flags", recover_flags, 0 },
+	REPO_GROUP(struct recover_opts, repo),
+	{ 0 }
 };
 
 static void bad(void *arg, struct op *op, const struct id *id)

@@ -28,6 +28,7 @@ static const struct repair_opts repair_defaults = { 0 };
 	OPT_AT(OPT_BOOL, letter, name, NULL, struct repair_opts, field, help)
 
 static const struct opt index_flags[] = {
+	REPO_DRY_RUN(struct repair_opts),
 	REPAIR(0, "read-all-packs", read_all,
 	       "believe no index file: read the header of every pack"),
 	{ .type = OPT_END }
@@ -38,6 +39,7 @@ static const struct opt_group index_groups[] = {
 };
 
 static const struct opt packs_flags[] = {
+	REPO_DRY_RUN(struct repair_opts),
 	REPAIR(0, "no-copies", no_copies,
 	       "keep no copies of the damaged packs in the current folder"),
 	{ .type = OPT_END }
@@ -184,11 +186,12 @@ static int packs_session(struct cmd_ctx *cx, struct repo_session *s,
 			 struct repair_result *result)
 {
 	const struct repair_opts *o = cx->opts;
+	bool copies = !o->no_copies && !o->repo.dry_run;
 	int rc = find_packs(cx, s, packs);
 
 	if (rc == 0 && repo_load_index(s->repo, &cx->op, NULL, NULL) < 0)
 		rc = err_wrap(&cx->op.err, "\"ferry repo repair index\" first");
-	for (size_t i = 0; rc == 0 && !o->no_copies && i < packs->n; i++)
+	for (size_t i = 0; rc == 0 && copies && i < packs->n; i++)
 		rc = keep_copy(cx, s, &packs->at[i]);
 	if (rc == 0)
 		rc = repair_packs(s->repo, &cx->op, s->lock, packs->at,

@@ -21,6 +21,7 @@ static const struct tag_opts tag_defaults = { 0 };
 	OPT_AT(OPT_LIST, 0, name, "TAG[,TAG...]", struct tag_opts, field, help)
 
 static const struct opt tag_flags[] = {
+	REPO_DRY_RUN(struct tag_opts),
 	TAG("add", add, "tags that they get as well"),
 	TAG("remove", remove, "tags that they lose"),
 	TAG("set", set, "the tags that they have from then on; \"\" for none"),

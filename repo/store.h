@@ -107,6 +107,12 @@ void store_sweep(struct store *s, struct op *op);
 int store_size(struct store *s, struct op *op, enum file_type t,
 	       const struct id *id, int64_t *size) MUST_CHECK;
 
+/*
+ * From now on nothing but locks is written or removed, and all calls that
+ * would succeed: for a dry run of what does not read back what it wrote.
+ */
+void store_dry_run(struct store *s);
+
 /* Make the folders of a new repository. */
 int store_init(struct store *s, struct op *op) MUST_CHECK;
 
