@@ -4,6 +4,8 @@
 
 #include "repo/prune_parts.h"
 
+enum { LOCAL_UPLOADS = 2 };
+
 /* Snapshots but those that are forgotten. */
 static int load_snapshots(struct prune *p, struct op *op,
 			  const struct id *forgotten, size_t n,
@@ -114,7 +116,10 @@ static int remove_packs(struct prune *p, struct op *op, struct lock *lock,
 static int move_blobs(struct prune *p, struct op *op, struct lock *lock,
 		      struct blob_name *about)
 {
+	/* all that there is to do is to hash and write: that on two cores */
+	const bool remote = be_can(store_backend(p->r->store), BE_REMOTE);
 	const struct saver_opt opt = { .pack_size = p->opt->pack_size,
+				       .uploads = remote ? 0 : LOCAL_UPLOADS,
 				       .no_index = true,
 				       .lock = lock };
 	struct saver *s;
