@@ -137,8 +137,9 @@ continued "killed, its locks removed" "$FERRY" repo unlock
 # interrupted SIGNAL: how it ends, and what is left.
 interrupted() {
 	fresh "$SHM/repo"
-	/usr/bin/python3 "$BIN/interrupt.py" "$1" 1.5 "$FERRY" backup \
-		--pack-size 4M --bwlimit 25M "$S" >"$OUT" 2>"$ERR"
+	/usr/bin/python3 "$BIN/interrupt.py" "$1" 0.5 "$FERRY" backup \
+		--pack-size 4M --compression max --read-concurrency 1 \
+		"$S" >"$OUT" 2>"$ERR"
 	is "$1 ends within a second with 130" "$(cat "$OUT")" "130 quick"
 	check "$1: no lock is left" test -z "$(ls "$SHM/repo/locks")"
 	is "$1: no snapshot" "$(snapshot_count)" 0
