@@ -137,7 +137,7 @@ continued "killed, its locks removed" "$FERRY" repo unlock
 # interrupted SIGNAL: how it ends, and what is left.
 interrupted() {
 	fresh "$SHM/repo"
-	/usr/bin/python3 "$BIN/interrupt.py" "$1" 0.5 "$FERRY" backup \
+	/usr/bin/python3 "$BIN/interrupt.py" "$1" 1.0 "$FERRY" backup \
 		--pack-size 4M --compression max --read-concurrency 1 \
 		"$S" >"$OUT" 2>"$ERR"
 	is "$1 ends within a second with 130" "$(cat "$OUT")" "130 quick"
