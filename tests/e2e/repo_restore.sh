@@ -36,7 +36,7 @@ same() {
 }
 
 content_of() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z |
-	xargs -0 sha256sum); }
+	xargs -0r sha256sum); }
 states() { (cd "$1" && find . -printf '%P %y %i %s %T@ %m %U %G %l\n' | sort); }
 
 # ---- fidelity -----------------------------------------------------------

@@ -1,19 +1,35 @@
 #!/usr/bin/python3
-"""Send a program a signal after some time, and say how it ended.
+"""Send a program a signal in the midst of its work, and say how it ended.
 
-    interrupt.py SIGNAL SECONDS PROGRAM ARGUMENT...
+    interrupt.py SIGNAL WHEN PROGRAM ARGUMENT...
 
-Prints its exit status (negative: killed) and `quick` if it took less than a
+WHEN is a number of seconds, or FOLDER:N: as soon as there are N files below
+that folder.  Prints its exit status (negative: killed) and `quick` if it took less than a
 second from the signal on.  (A shell's background jobs ignore SIGINT.)
 """
+import os
 import signal
 import subprocess
 import sys
 import time
 
+
+
+def files_below(folder):
+    return sum(len(files) for _, _, files in os.walk(folder))
+
+
+def await_moment(when, p):
+    folder, colon, n = when.rpartition(":")
+    if not colon:
+        time.sleep(float(when))
+    while colon and p.poll() is None and files_below(folder) < int(n):
+        time.sleep(0.002)
+
+
 p = subprocess.Popen(sys.argv[3:], stderr=subprocess.PIPE,
                      stdout=subprocess.DEVNULL)
-time.sleep(float(sys.argv[2]))
+await_moment(sys.argv[2], p)
 start = time.monotonic()
 p.send_signal(getattr(signal, sys.argv[1]))
 err = p.communicate(timeout=60)[1]
