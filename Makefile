@@ -14,7 +14,7 @@ E2E     ?= $(basename $(notdir $(wildcard tests/e2e/*.sh)))
 
 FOLDERS := lib net crypt backends backends/local backends/mem \
 	   backends/fault backends/webdav backends/jotta sync repo vfs mount cmd
-PKGS    := sqlite3 libpcre2-8 libcrypto libcurl expat libsodium libzstd
+PKGS    := sqlite3 libpcre2-8 libcrypto libcurl expat libsodium libzstd fuse3
 
 # `make fuzz` is a build of its own: clang, its fuzzer and two sanitizers.
 ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
