@@ -58,11 +58,13 @@ enum node_flag {
 	NODE_PART = 1 << 9,    /* some is: content.have says what */
 	NODE_XATTRS = 1 << 10, /* has some in the store */
 	/* From here on: not saved. */
-	NODE_SAVE = 1 << 16,      /* in v->unsaved */
-	NODE_SENDING = 1 << 17,   /* the queue is at work on it */
-	NODE_QUEUED = 1 << 18,    /* in v->queue */
-	NODE_NO_KEEP = 1 << 19,   /* content changed since the kernel saw it */
-	NODE_SAVED_ONCE = 1 << 20 /* there is a row of it */
+	NODE_SAVE = 1 << 16,       /* in v->unsaved */
+	NODE_SENDING = 1 << 17,    /* the queue is at work on it */
+	NODE_QUEUED = 1 << 18,     /* in v->queue */
+	NODE_NO_KEEP = 1 << 19,    /* content changed since the kernel saw it */
+	NODE_SAVED_ONCE = 1 << 20, /* there is a row of it */
+	NODE_FOUND = 1 << 21,      /* in the listing that is being merged */
+	NODE_DROPPED = 1 << 22     /* by node_drop(): only its users are left */
 };
 
 enum {
@@ -78,7 +80,7 @@ struct node {
 	/* AWAY and GONE without NEW; else NULL: as parent and name. */
 	struct node *rparent;
 	char *rname;
-	struct node *away_next; /* in rparent->dir->away */
+	struct node *away_next; /* in its bucket of rparent->dir->away */
 
 	uint32_t flags;
 	uint8_t kind;             /* enum entry_kind */
@@ -114,7 +116,14 @@ struct node {
 struct folder {
 	struct node **names; /* buckets, a power of two */
 	size_t buckets, n, dirs;
-	struct node *away; /* at the place they are here, but not in the tree */
+
+	/*
+	 * At the place they are here, but not in the tree: AWAY and GONE; by
+	 * rname.  node_away() goes through them.
+	 */
+	struct node **away;
+	size_t away_buckets, n_away;
+
 	int64_t listed_at; /* monotonic ns; 0 never in this run */
 	uint64_t version;  /* of the names: for open folders */
 	bool listing;      /* a thread is at it; v->listed tells the others */
@@ -130,6 +139,7 @@ struct folder {
 };
 
 VEC(nodes, struct node *);
+VEC(inos, uint64_t);
 
 struct vfs {
 	struct backend *be;
@@ -155,7 +165,8 @@ struct vfs {
 	/* store.c */
 	struct store *store; /* its own lock */
 	struct node *unsaved;
-	struct nodes dropped; /* rows to delete: only ino is good */
+	struct inos dropped;    /* rows to delete */
+	struct inos no_content; /* files of nodes that are no more */
 
 	/* queue.c */
 	struct nodes queue; /* a heap by due */
@@ -165,6 +176,8 @@ struct vfs {
 	int64_t offline_until; /* monotonic ns; 0: online */
 	unsigned offline_tries;
 	struct vfs_status count; /* what is counted as it happens */
+
+	struct ahead *ahead; /* folder_ahead.c: its own lock */
 
 	/* content.c, fetch.c, evict.c: their own locks */
 	struct contents *contents;
@@ -237,6 +250,13 @@ void node_set_gone(struct vfs *v, struct node *n);
 /* Which node is at the place under that name, here or not; or NULL. */
 struct node *node_at_remote(struct node *rparent, const char *rname);
 
+/* Those in dir->dir->away, one after the other: NULL first, NULL last. */
+struct node *node_away(const struct node *dir, const struct node *after);
+/* Moved here, and wherever it was at the place it still is: also in `dir`
+   itself, as a new name. */
+void node_move(struct vfs *v, struct node *n, struct node *dir,
+	       const char *name);
+
 /* Paths: in the mount; at the place (false if some folder there is NEW). */
 void node_path(const struct node *n, struct buf *out);
 bool node_remote_path(const struct node *n, struct buf *out);
@@ -270,6 +290,8 @@ int store_ranges(struct vfs *v, struct op *op, uint64_t ino,
 		 struct ranges *out) MUST_CHECK;
 int store_set_ranges(struct vfs *v, struct op *op, uint64_t ino,
 		     const struct ranges *r) MUST_CHECK;
+/* Is there a row of it?  Files of those that have none are left-overs. */
+bool store_has(struct vfs *v, struct op *op, uint64_t ino);
 /* Extended attributes; value NULL removes. 1 found, 0 not, -1. */
 int store_get_xattr(struct vfs *v, struct op *op, uint64_t ino,
 		    const char *name, struct buf *value) MUST_CHECK;
@@ -303,6 +325,22 @@ int folder_ready(struct vfs *v, struct op *op, struct node *dir) MUST_CHECK;
 void folder_stale(struct vfs *v, struct node *dir);
 /* An entry that the place was heard to have in `dir`; with v->lock. */
 void folder_merge_one(struct vfs *v, struct node *dir, const struct entry *e);
+
+/* ---- names.c ------------------------------------------------------------- */
+/*
+ * For what changes `name` in the folder `parent`: 0 with v->lock held, `*dir`
+ * held and ready, and `*old` what has the name (or NULL).  names_end() undoes
+ * both.  -1 without the lock: EROFS, ENOENT, EINVAL, ENETDOWN ...
+ */
+int names_begin(struct vfs *v, struct op *op, uint64_t parent, const char *name,
+		struct node **dir, struct node **old) MUST_CHECK;
+void names_end(struct vfs *v, struct node *dir);
+/*
+ * A NEW entry there, saved and with `mode` as far as that is kept; the folder's
+ * times follow.  queue_changed() is the caller's.
+ */
+struct node *names_add(struct vfs *v, struct node *dir, const char *name,
+		       enum entry_kind kind, uint32_t mode);
 
 /* ---- content.c ----------------------------------------------------------- */
 /*
