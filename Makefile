@@ -106,8 +106,10 @@ endif
 
 # Programs of the benchmark, which share nothing with ferry.
 BENCH := $(addprefix $(B)/tests/lib/,bare_puts mktree measure floor \
-	   delay_proxy)
-$(BENCH): %: %.o
+	   delay_proxy fuse_floor)
+# Programs of the whole-program tests, which share nothing with it, either.
+JUDGES := $(addprefix $(B)/tests/lib/,fsmodel fsacked)
+$(BENCH) $(JUDGES): %: %.o
 	$(call say,LINK)
 	$(Q)$(LINK)
 
@@ -124,7 +126,7 @@ unit: $(UNIT)
 suite: $(B)/tests/suite/suite
 	@$(RUN) tests/lib/suite $(REMOTE)
 
-e2e: $(B)/ferry $(B)/tests/lib/delay_proxy
+e2e: $(B)/ferry $(B)/tests/lib/delay_proxy $(JUDGES)
 	@$(RUN) tests/lib/run $(E2E:%=tests/e2e/%.sh)
 
 soak: $(B)/ferry
