@@ -64,7 +64,9 @@ enum node_flag {
 	NODE_NO_KEEP = 1 << 19,    /* content changed since the kernel saw it */
 	NODE_SAVED_ONCE = 1 << 20, /* there is a row of it */
 	NODE_FOUND = 1 << 21,      /* in the listing that is being merged */
-	NODE_DROPPED = 1 << 22     /* by node_drop(): only its users are left */
+	NODE_DROPPED = 1 << 22,    /* by node_drop(): only its users are left */
+	NODE_WAITS = 1 << 23,      /* in the queue, for another node */
+	NODE_AWAITED = 1 << 24     /* some node waits for it */
 };
 
 enum {
@@ -102,11 +104,13 @@ struct node {
 	char *target;            /* of a symbolic link */
 
 	/* The queue's. */
-	int64_t due; /* monotonic ns */
-	size_t heap; /* where in v->queue */
-	unsigned tries;
+	int64_t due;     /* monotonic ns */
+	size_t heap;     /* where in v->queue */
+	int64_t since;   /* changed first after it was last sent; monotonic */
 	uint64_t change; /* counts what was done to it; see queue_changed() */
 	char *error;     /* of the last try, or NULL */
+	unsigned tries;  /* that failed, one after the other */
+	uint8_t why;     /* enum err_kind of the last try, or ERR_OK */
 
 	struct node *ino_next;  /* in v->inos */
 	struct node *save_next; /* in v->unsaved */
@@ -169,11 +173,10 @@ struct vfs {
 	struct inos no_content; /* files of nodes that are no more */
 
 	/* queue.c */
-	struct nodes queue; /* a heap by due */
-	pthread_cond_t queue_wake, queue_done;
-	pthread_t *senders;
-	unsigned n_senders;
-	int64_t offline_until; /* monotonic ns; 0: online */
+	struct nodes queue;        /* a heap by due; what is being sent, too */
+	pthread_cond_t queue_done; /* something was sent, or failed */
+	struct sending *sending;   /* sending.h */
+	int64_t offline_until;     /* monotonic ns; 0: online */
 	unsigned offline_tries;
 	struct vfs_status count; /* what is counted as it happens */
 
