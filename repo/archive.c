@@ -23,12 +23,7 @@ void archive_fail(struct archive *ar, const struct err *e)
 
 bool archive_failed(struct archive *ar)
 {
-	bool failed;
-
-	pthread_mutex_lock(&ar->lock);
-	failed = ar->failed;
-	pthread_mutex_unlock(&ar->lock);
-	return failed;
+	return atomic_load_explicit(&ar->failed, memory_order_relaxed);
 }
 
 int archive_tell(struct archive *ar, struct op *op, const char *path)

@@ -115,7 +115,7 @@ struct archive {
 	bool has_tree; /* and this is its tree */
 	struct id tree;
 	bool empty; /* it had no entries */
-	bool failed;
+	atomic_bool failed;
 	struct err err; /* of the first failure */
 	struct snapshot_summary sum;
 	uint64_t errors;

@@ -145,6 +145,16 @@ static struct chunk_job *take_chunk(struct archive *ar)
 	return chunk;
 }
 
+/*
+ * The walk is woken when there is room for many, not for each: a wake-up costs
+ * more than a small file.
+ */
+static void made_room(struct archive *ar, size_t left, size_t limit)
+{
+	if (left == limit / 2)
+		pthread_cond_signal(&ar->room);
+}
+
 static struct folder *take_folder(struct archive *ar)
 {
 	struct folder *f = ar->folders;
@@ -152,8 +162,7 @@ static struct folder *take_folder(struct archive *ar)
 	ar->folders = f->next;
 	if (!ar->folders)
 		ar->folders_end = &ar->folders;
-	ar->n_folders--;
-	pthread_cond_signal(&ar->room);
+	made_room(ar, --ar->n_folders, FOLDERS_WAITING);
 	return f;
 }
 
@@ -164,8 +173,7 @@ static struct file_job *take_file(struct archive *ar)
 	ar->files = job->next;
 	if (!ar->files)
 		ar->files_end = &ar->files;
-	ar->n_files--;
-	pthread_cond_signal(&ar->room);
+	made_room(ar, --ar->n_files, FILES_WAITING);
 	return job;
 }
 

@@ -4,7 +4,7 @@
 #include <zstd.h>
 
 enum {
-	LEVEL = 3,
+	LEVEL = 2,
 	LEVEL_MAX = 12,   /* beyond it, time doubles for a percent or so */
 	LEVEL_SAMPLE = 1, /* the fastest that packs letters as well as runs */
 

@@ -88,6 +88,7 @@ struct reader {
 	int fd;
 	int64_t at;
 	bool as_it_is;  /* it may change while it is read */
+	bool ended;     /* its end was seen: no need to look once more */
 	struct stat st; /* as it was opened */
 };
 
@@ -98,12 +99,17 @@ static ssize_t reader_read(struct source *src, struct op *op, void *buf,
 	struct stat now;
 	ssize_t got;
 
+	if (r->ended)
+		return 0;
 	do
 		got = pread(r->fd, buf, n, r->at);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return err_sys(&op->err, "read");
 	r->at += got;
+	/* Less than was asked for may be an error; not where the size is. */
+	r->ended = r->as_it_is && got > 0 && (size_t)got < n &&
+		   r->at == r->st.st_size;
 	if (r->as_it_is || (got > 0 && r->at < r->st.st_size))
 		return got;
 	if (fstat(r->fd, &now) < 0)
@@ -118,8 +124,11 @@ static ssize_t reader_read(struct source *src, struct op *op, void *buf,
 
 static int reader_seek(struct source *src, struct op *op, int64_t off)
 {
+	struct reader *r = container_of(src, struct reader, base);
+
 	(void)op;
-	container_of(src, struct reader, base)->at = off;
+	r->at = off;
+	r->ended = false;
 	return 0;
 }
 
