@@ -1,6 +1,8 @@
 #include "repo/each.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/pool.h"
@@ -19,6 +21,23 @@ static int gather(void *arg, struct op *op, const struct id *id, int64_t size)
 int ids_list(struct store *s, struct op *op, enum file_type t, struct ids *out)
 {
 	return store_list(s, op, t, gather, out);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct id));
+}
+
+void ids_sort(struct ids *ids)
+{
+	if (ids->n)
+		qsort(ids->at, ids->n, sizeof(*ids->at), compare);
+}
+
+bool ids_have(const struct ids *sorted, const struct id *id)
+{
+	return sorted->n &&
+	       bsearch(id, sorted->at, sorted->n, sizeof(*sorted->at), compare);
 }
 
 /* What the threads share; each takes the next file until there is none. */

@@ -13,6 +13,9 @@ VEC(ids, struct id);
 int ids_list(struct store *s, struct op *op, enum file_type t,
 	     struct ids *out) MUST_CHECK;
 
+void ids_sort(struct ids *ids);
+bool ids_have(const struct ids *sorted, const struct id *id);
+
 /*
  * Read each file's JSON (at most `max` bytes of it) and hand it to `fn`, from
  * any thread, several at once; -1 from it counts as a failure of the file.  A

@@ -276,7 +276,8 @@ static int add_index(void *arg, struct op *op, const struct id *id,
 	return 0;
 }
 
-int repo_load_index(struct repo *r, struct op *op, repo_bad_fn *bad, void *arg)
+int repo_load_new_index(struct repo *r, struct op *op, struct ids *known,
+			repo_bad_fn *bad, void *arg)
 {
 	struct each each = { .repo = r,
 			     .type = FILE_INDEX,
@@ -284,16 +285,35 @@ int repo_load_index(struct repo *r, struct op *op, repo_bad_fn *bad, void *arg)
 			     .fn = add_index,
 			     .bad = bad,
 			     .bad_arg = arg };
-	struct ids ids = { 0 };
+	struct ids all = { 0 }, new = { 0 };
 	int rc;
 
 	if (!r->index)
 		r->index = index_new();
 	each.arg = r->index;
-	rc = ids_list(r->store, op, FILE_INDEX, &ids);
+	rc = ids_list(r->store, op, FILE_INDEX, &all);
+	ids_sort(&all);
+	for (size_t i = 0; i < all.n; i++)
+		if (!ids_have(known, &all.at[i]))
+			*ids_add(&new) = all.at[i];
 	if (rc == 0)
-		rc = each_file(op, &each, &ids);
-	ids_free(&ids);
+		rc = each_file(op, &each, &new);
+	if (rc == 0) {
+		ids_free(known);
+		*known = all;
+		all = (struct ids){ 0 };
+	}
+	ids_free(&all);
+	ids_free(&new);
+	return rc;
+}
+
+int repo_load_index(struct repo *r, struct op *op, repo_bad_fn *bad, void *arg)
+{
+	struct ids known = { 0 };
+	int rc = repo_load_new_index(r, op, &known, bad, arg);
+
+	ids_free(&known);
 	return rc;
 }
 

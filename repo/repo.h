@@ -82,6 +82,14 @@ typedef int repo_bad_fn(void *arg, struct op *op, const struct id *id);
 int repo_load_index(struct repo *r, struct op *op, repo_bad_fn *bad,
 		    void *arg) MUST_CHECK;
 
+/*
+ * The same for the index files that have come since: those not in `known`
+ * (each.h; sorted), where what is there now is put.
+ */
+struct ids;
+int repo_load_new_index(struct repo *r, struct op *op, struct ids *known,
+			repo_bad_fn *bad, void *arg) MUST_CHECK;
+
 /* The blobs that a pack's own header lists; `size` -1: ask. */
 int repo_pack_blobs(struct repo *r, struct op *op, struct coder *c,
 		    const struct id *pack, int64_t size,

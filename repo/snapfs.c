@@ -78,8 +78,9 @@ static int snapfs_list(struct backend *be, struct op *op, const char *dir,
 	}
 	if (!spot.is_dir)
 		return err_set(&op->err, ERR_NOT_DIR, "not a directory");
-	if (spot.root)
-		return snapfs_list_snapshots(f, op, fn, arg);
+	if (spot.above)
+		return f->conf.tree ? view_list(f, op, spot.path, fn, arg)
+				    : snapfs_list_snapshots(f, op, fn, arg);
 	if (folder_get(f->shared, op, &spot.dir, &folder) < 0)
 		return -1;
 	rc = list_folder(op, &spot, folder, fn, arg);
@@ -96,8 +97,8 @@ static int snapfs_stat(struct backend *be, struct op *op, const char *path,
 		return -1;
 	if (!out)
 		return 0;
-	if (spot.root)
-		snapfs_entry_root(&op->arena, out);
+	if (spot.above)
+		*out = spot.here;
 	else if (spot.top)
 		snapfs_entry_top(&op->arena, &spot.snap, spot.name, out);
 	else
@@ -113,9 +114,10 @@ static int find_file(struct snapfs *f, struct op *op, const char *path,
 		return -1;
 	if (out->is_dir)
 		return err_set(&op->err, ERR_IS_DIR, "is a directory");
-	if (out->node.type != NODE_FILE)
+	if (out->above || out->node.type != NODE_FILE)
 		return err_set(&op->err, ERR_UNSUPPORTED, "not a file but a %s",
-			       node_type_name(&out->node));
+			       out->above ? "symlink"
+					  : node_type_name(&out->node));
 	return 0;
 }
 
@@ -175,7 +177,7 @@ static int xattrs_of(struct backend *be, struct op *op, const char *path,
 
 	if (snapfs_find(snapfs_of(be), op, path, &spot) < 0)
 		return -1;
-	if (spot.root || spot.top)
+	if (spot.above || spot.top)
 		*out = (struct xattrs){ 0 };
 	else
 		snapfs_xattrs(op, &spot.node, all, out);
@@ -256,6 +258,10 @@ static const struct driver_option options[] = {
 	{ .name = "host", .help = "only snapshots of this host" },
 	{ .name = "tag", .help = "only snapshots with all these tags: a,b" },
 	{ .name = "path", .help = "only snapshots that have this path" },
+	{ .name = "view",
+	  .fallback = "flat",
+	  .help = "flat: the root has the snapshots, by their ids; tree: it "
+		  "has the folders ids, snapshots (by time), hosts and tags" },
 	{ .name = NULL },
 };
 
@@ -270,6 +276,7 @@ static int read_conf(struct snap_conf *c, const struct remote_conf *conf,
 	const char *password, *file = conf_str(conf, "password_file");
 	const char *command = conf_str(conf, "password_command");
 	const char *cache = conf->remotes->cache_dir;
+	const char *view = conf_str(conf, "view");
 
 	if (conf_password(conf, "password", op, &password) < 0)
 		return -1;
@@ -291,6 +298,11 @@ static int read_conf(struct snap_conf *c, const struct remote_conf *conf,
 	c->host = copy_of(conf_str(conf, "host"));
 	c->tag = copy_of(conf_str(conf, "tag"));
 	c->path = copy_of(conf_str(conf, "path"));
+	c->tree = strcmp(view, "tree") == 0;
+	if (!c->tree && strcmp(view, "flat") != 0)
+		return err_set(&op->err, ERR_INVALID,
+			       "%s: view is \"flat\" or \"tree\", not \"%s\"",
+			       conf->name, view);
 	c->no_lock = conf_bool(conf, "no_lock");
 	c->cache_dir = conf_bool(conf, "no_cache") ? NULL : copy_of(cache);
 	return 0;

@@ -3,6 +3,7 @@
 
 #include "backends/driver.h"
 #include "lib/pool.h"
+#include "repo/each.h"
 #include "repo/lock.h"
 #include "repo/snapshot.h"
 
@@ -12,13 +13,16 @@
  *	snapfs.c	the driver and its calls
  *	snapfs_open.c	the repository behind it, opened when first needed
  *	snapfs_find.c	which snapshot a name means, what is at a path
+ *	snapfs_view.c	snapshots by id, time, host and tag: view=tree
  *	snapfs_folder.c	trees that were read, kept for a while
  *	snapfs_entry.c	a node as an entry
  *	snapfs_read.c	a file's blobs, some ahead
  *
- * The root is a folder of snapshots.  Commands open a place more than once (to
- * see whether it is a file), so all places of one process that were described
- * alike share one opened repository.
+ * The root is a folder of snapshots; with the option view=tree it is one of
+ * folders, for the mount (`ferry mount --repo PLACE` is that of the place
+ * :repo,view=tree,repository="PLACE":).  Commands open a place more than once
+ *(to see whether it is a file), so all places of one process that were
+ *described alike share one opened repository.
  */
 
 /* A snapshot, under a name that somebody used for it. */
@@ -30,6 +34,31 @@ struct snap {
 };
 
 VEC(snaps, struct snap);
+
+/* What is in a folder above the snapshots: one of the three is not NULL. */
+struct view_item {
+	const char *name;
+	struct view_folder *folder;
+	const struct snap *snap;
+	const char *target; /* a name in the same folder */
+	int64_t time;       /* ns, of a link; or 0 */
+	size_t order;       /* as it was added */
+};
+
+VEC(view_items, struct view_item);
+
+struct view_folder {
+	struct view_items items; /* sorted by name */
+	int64_t time;            /* ns: the newest snapshot's; 0: none */
+};
+
+/* All of it as it was at one time: not changed, freed by its last user. */
+struct snap_view {
+	struct arena arena; /* the folders and what they point at */
+	struct view_folder *root;
+	struct ids ids; /* of the snapshots' files, sorted */
+	unsigned users; /* guarded by snap_repo.lock */
+};
 
 /* A tree's text, and where in it each name is. */
 struct folder {
@@ -56,6 +85,15 @@ struct snap_open {
 	size_t folder_bytes;
 	uint64_t uses;
 	int64_t ahead; /* bytes that are being read ahead */
+
+	struct snap_view *view; /* the latest; NULL before the first */
+	int64_t viewed;         /* monotonic ns: when it was made or checked */
+	bool viewing;           /* someone is at it */
+
+	struct ids
+		indexes; /* that were loaded; of whom `indexing` is set for */
+	int64_t indexed; /* monotonic ns: when they were looked for */
+	bool indexing;
 };
 
 /* Freed by remotes_free(). */
@@ -78,6 +116,7 @@ struct snap_conf {
 	char *password_file, *password_command;
 	char *host, *tag, *path, *cache_dir; /* or NULL */
 	bool empty_password, no_lock;
+	bool tree; /* view=tree */
 };
 
 struct snapfs {
@@ -89,6 +128,26 @@ struct snapfs {
 
 /* Have the repository open, locked, its index loaded. */
 int snapfs_ready(struct snapfs *f, struct op *op) MUST_CHECK;
+
+/*
+ * Load the index files that are new since it was last done, if that was `age`
+ * ns ago.  `*news`: there were some.
+ */
+int snapfs_reindex(struct snap_repo *s, struct op *op, int64_t age,
+		   bool *news) MUST_CHECK;
+
+/*
+ * A blob could not be had, as op->err says: whether more blobs are known now,
+ * so that it is worth another try.  (Somebody else has pruned, or has saved
+ * what is read.)
+ */
+bool snapfs_learned(struct snap_repo *s, struct op *op);
+
+/*
+ * With s->lock held, which it lets go of: wait until `*busy`, one of the flags
+ * above, is not set, and set it.
+ */
+int snapfs_claim(struct snap_repo *s, struct op *op, bool *busy) MUST_CHECK;
 
 /* For remotes_share(). */
 void *snap_repo_new(void);
@@ -118,11 +177,13 @@ int folder_find(struct snap_repo *s, struct op *op, struct folder *f,
 
 /* What is at a path of the backend. */
 struct spot {
-	bool root;        /* the folder of all snapshots */
+	bool above; /* `here`: a folder of snapshots, or a link to one */
+	struct entry here;
 	bool top;         /* the root of `snap`, of which there is no node */
-	struct snap snap; /* unless `root`; no name */
-	struct node node; /* unless `root` or `top` */
+	struct snap snap; /* unless `above`; no name */
+	struct node node; /* unless `above` or `top` */
 	const char *name; /* the last component */
+	const char *path; /* all of it, below the root of the repository */
 	struct id dir;    /* the tree, if it is a folder */
 	bool is_dir;
 };
@@ -130,6 +191,23 @@ struct spot {
 /* ERR_NOT_FOUND, ERR_NOT_DIR for what is below a file. In the op's arena. */
 int snapfs_find(struct snapfs *f, struct op *op, const char *path,
 		struct spot *out) MUST_CHECK;
+
+/*
+ * view=tree: what is at a path as far as the snapshot, or above all of them;
+ * `*rest` is what follows the snapshot's name.
+ */
+int view_find(struct snapfs *f, struct op *op, const char *path,
+	      struct spot *out, const char **rest) MUST_CHECK;
+int view_list(struct snapfs *f, struct op *op, const char *path, entry_fn *fn,
+	      void *arg) MUST_CHECK;
+void view_drop(struct snap_view *v); /* NULL is fine */
+
+/* Those that the place's options leave, sorted by time, in `a`. */
+int snapfs_snapshots(struct snapfs *f, struct op *op, struct arena *a,
+		     struct snapshots *out) MUST_CHECK;
+struct snap snap_of(const struct snapshot *s);
+/* How many digits tell the ids of all of these apart; at least 8. */
+size_t snap_digits(const struct snapshots *all);
 
 /* Each snapshot, as an entry of the root. */
 int snapfs_list_snapshots(struct snapfs *f, struct op *op, entry_fn *fn,
@@ -140,7 +218,8 @@ void snapfs_entry(struct arena *a, const struct snap *s, const struct node *n,
 		  struct entry *out);
 void snapfs_entry_top(struct arena *a, const struct snap *s, const char *name,
 		      struct entry *out);
-void snapfs_entry_root(struct arena *a, struct entry *out);
+void snapfs_entry_above(struct arena *a, const char *name, int64_t time,
+			const char *target, struct entry *out);
 const char *snapfs_tag(struct arena *a, const struct node *n);
 void snapfs_xattrs(struct op *op, const struct node *n, bool all,
 		   struct xattrs *out);

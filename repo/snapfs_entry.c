@@ -132,18 +132,24 @@ void snapfs_entry_top(struct arena *a, const struct snap *s, const char *name,
 			       .posix = m };
 }
 
-void snapfs_entry_root(struct arena *a, struct entry *out)
+void snapfs_entry_above(struct arena *a, const char *name, int64_t time,
+			const char *target, struct entry *out)
 {
 	struct posix_meta *m = arena_alloc(a, sizeof(*m));
 
-	*m = (struct posix_meta){ .mode = S_IFDIR | 0755,
+	*m = (struct posix_meta){ .mode = target ? S_IFLNK | 0777
+						 : S_IFDIR | 0755,
 				  .uid = geteuid(),
 				  .gid = getegid(),
 				  .nlink = 1,
 				  .dev = UINT64_C(1) << 63 };
-	*out = (struct entry){ .kind = ENTRY_DIR,
-			       .name = "",
-			       .mtime = MTIME_UNKNOWN,
+	if (time != MTIME_UNKNOWN)
+		m->ctime = m->atime = time;
+	if (target)
+		m->target = arena_strdup(a, target);
+	*out = (struct entry){ .kind = target ? ENTRY_LINK : ENTRY_DIR,
+			       .name = arena_strdup(a, name),
+			       .mtime = time,
 			       .posix = m };
 }
 

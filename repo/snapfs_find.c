@@ -9,7 +9,7 @@
 /* Names of snapshots are shown with so many digits, or more. */
 enum { NAME_DIGITS = 8 };
 
-static struct snap snap_of(const struct snapshot *s)
+struct snap snap_of(const struct snapshot *s)
 {
 	return (struct snap){ .id = s->id,
 			      .tree = s->tree,
@@ -142,24 +142,43 @@ static int step(struct snap_repo *s, struct op *op, struct spot *spot,
 	return 0;
 }
 
+/* As far as the snapshot. */
+static int find_snapshot(struct snapfs *f, struct op *op, const char *path,
+			 struct spot *out, const char **rest)
+{
+	size_t len = strcspn(path, "/");
+
+	if (f->conf.tree)
+		return view_find(f, op, path, out, rest);
+	*rest = path + len;
+	out->above = len == 0;
+	if (out->above) {
+		snapfs_entry_above(&op->arena, "", MTIME_UNKNOWN, NULL,
+				   &out->here);
+		return 0;
+	}
+	return resolve(f, op, arena_printf(&op->arena, "%.*s", (int)len, path),
+		       &out->snap);
+}
+
 int snapfs_find(struct snapfs *f, struct op *op, const char *path,
 		struct spot *out)
 {
 	const char *full = join(&op->arena, f->root, path), *at;
-	size_t len = strcspn(full, "/");
+	size_t len;
 
-	*out = (struct spot){ .root = !*full, .is_dir = true, .name = "" };
+	*out = (struct spot){ .path = full, .is_dir = true, .name = "" };
 	if (snapfs_ready(f, op) < 0)
 		return -1;
-	if (out->root)
-		return 0;
-	if (resolve(f, op, arena_printf(&op->arena, "%.*s", (int)len, full),
-		    &out->snap) < 0)
+	if (find_snapshot(f, op, full, out, &at) < 0)
 		return -1;
+	if (*path)
+		out->name = strrchr(full, '/') ? strrchr(full, '/') + 1 : full;
+	if (out->above)
+		return 0;
 	out->top = true;
 	out->dir = out->snap.tree;
 	out->snap.name = NULL;
-	at = full + len;
 	while (*at == '/') {
 		at++;
 		len = strcspn(at, "/");
@@ -167,8 +186,6 @@ int snapfs_find(struct snapfs *f, struct op *op, const char *path,
 			return -1;
 		at += len;
 	}
-	if (*path)
-		out->name = strrchr(full, '/') ? strrchr(full, '/') + 1 : full;
 	return 0;
 }
 
@@ -183,8 +200,9 @@ static int pass_over(void *arg, struct op *op, const struct id *id)
 
 static int by_id(const void *a, const void *b)
 {
-	return memcmp(*(const struct snapshot *const *)a,
-		      *(const struct snapshot *const *)b, ID_LEN);
+	const struct snapshot *const *x = a, *const *y = b;
+
+	return memcmp(&(*x)->id, &(*y)->id, ID_LEN);
 }
 
 /* How many digits of these two are the same. */
@@ -200,18 +218,36 @@ static size_t common(const struct snapshot *a, const struct snapshot *b)
 	return n;
 }
 
-/* So that no two have one name. */
-static size_t digits_needed(const struct snapshot *const *sorted, size_t n)
+size_t snap_digits(const struct snapshots *all)
 {
+	const struct snapshot **sorted = xcalloc(all->n + 1, sizeof(*sorted));
 	size_t digits = NAME_DIGITS;
 
-	for (size_t i = 1; i < n; i++) {
+	for (size_t i = 0; i < all->n; i++)
+		sorted[i] = &all->at[i];
+	qsort(sorted, all->n, sizeof(*sorted), by_id);
+	for (size_t i = 1; i < all->n; i++) {
 		size_t same = common(sorted[i - 1], sorted[i]);
 
 		if (same + 1 > digits)
 			digits = same + 1;
 	}
+	free(sorted);
 	return digits < ID_HEX ? digits : ID_HEX;
+}
+
+int snapfs_snapshots(struct snapfs *f, struct op *op, struct arena *a,
+		     struct snapshots *out)
+{
+	const struct snapshot_filter filter = filter_of(f, a);
+	struct acct *acct = op->acct;
+	int rc;
+
+	op->acct = NULL;
+	rc = snapshots_load(f->shared->open.repo, op, a, &filter, pass_over,
+			    NULL, out);
+	op->acct = acct;
+	return rc;
 }
 
 static int emit(struct snapfs *f, struct op *op, const struct snapshot *s,
@@ -237,23 +273,11 @@ int snapfs_list_snapshots(struct snapfs *f, struct op *op, entry_fn *fn,
 {
 	struct snapshots all = { 0 };
 	struct arena a = { 0 };
-	struct acct *acct = op->acct;
-	const struct snapshot_filter filter = filter_of(f, &a);
-	const struct snapshot **sorted;
-	size_t digits;
-	int rc;
+	int rc = snapfs_snapshots(f, op, &a, &all);
+	size_t digits = snap_digits(&all);
 
-	op->acct = NULL;
-	rc = snapshots_load(f->shared->open.repo, op, &a, &filter, pass_over,
-			    NULL, &all);
-	op->acct = acct;
-	sorted = arena_alloc(&a, (all.n + 1) * sizeof(*sorted));
-	for (size_t i = 0; i < all.n; i++)
-		sorted[i] = &all.at[i];
-	qsort(sorted, all.n, sizeof(*sorted), by_id);
-	digits = digits_needed(sorted, all.n);
 	for (size_t i = 0; rc == 0 && i < all.n; i++)
-		rc = emit(f, op, sorted[i], digits, fn, arg);
+		rc = emit(f, op, &all.at[i], digits, fn, arg);
 	snapshots_free(&all);
 	arena_free(&a);
 	return rc;

@@ -12,6 +12,9 @@
 /* Between two looks at whether the work was called off. */
 #define WAIT_NS (NS_PER_SEC / 4)
 
+/* Between two looks for index files, when a blob is missed. */
+#define NEWS_NS (5 * NS_PER_SEC)
+
 void *snap_repo_new(void)
 {
 	struct snap_repo *s = xcalloc(1, sizeof(*s));
@@ -34,6 +37,8 @@ static void open_free(struct snap_open *o)
 	for (size_t i = 0; i < o->snaps.n; i++)
 		free(o->snaps.at[i].name);
 	snaps_free(&o->snaps);
+	view_drop(o->view);
+	ids_free(&o->indexes);
 	repo_close(o->repo);
 	be_close(o->be);
 }
@@ -143,32 +148,50 @@ static int open_all(struct snapfs *f, struct op *op, struct repo **repo,
 	};
 
 	*lock = NULL;
+	s->open.indexed = clock_mono();
 	if (repo_open(op, s->open.be, &opt, repo) < 0)
 		return -1;
 	if ((f->conf.no_lock || take_lock(*repo, op, lock) == 0) &&
-	    repo_load_index(*repo, op, pass_over, NULL) == 0)
+	    (f->conf.tree || /* it is loaded when the snapshots are known */
+	     repo_load_new_index(*repo, op, &s->open.indexes, pass_over,
+				 NULL) == 0))
 		return 0;
 	lock_release(*lock);
 	repo_close(*repo);
 	return -1;
 }
 
-/* 1: it is open; 0: the caller is to open it, s->busy is set; -1. */
-static int enter(struct snap_repo *s, struct op *op)
+/* With s->lock held, which it lets go of: -1 once it is called off. */
+static int wait_a_while(struct snap_repo *s, struct op *op)
+{
+	struct timespec end = timespec_of(clock_wall() + WAIT_NS);
+
+	pthread_cond_timedwait(&s->changed, &s->lock, &end);
+	return op_check(op);
+}
+
+int snapfs_claim(struct snap_repo *s, struct op *op, bool *busy)
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&s->lock);
-	while (s->busy && rc == 0) {
-		struct timespec end = timespec_of(clock_wall() + WAIT_NS);
+	while (*busy && rc == 0)
+		rc = wait_a_while(s, op);
+	if (rc == 0)
+		*busy = true;
+	return rc;
+}
 
-		pthread_cond_timedwait(&s->changed, &s->lock, &end);
-		rc = op_check(op);
-	}
-	if (rc == 0 && s->ready)
+/* 1: it is open; 0: the caller is to open it, s->busy is set; -1. */
+static int enter(struct snap_repo *s, struct op *op)
+{
+	int rc;
+
+	pthread_mutex_lock(&s->lock);
+	rc = snapfs_claim(s, op, &s->busy);
+	if (rc == 0 && s->ready) {
+		s->busy = false;
 		rc = 1;
-	else if (rc == 0)
-		s->busy = true;
+	}
 	pthread_mutex_unlock(&s->lock);
 	return rc;
 }
@@ -207,6 +230,50 @@ int snapfs_ready(struct snapfs *f, struct op *op)
 	return rc;
 }
 
+int snapfs_reindex(struct snap_repo *s, struct op *op, int64_t age, bool *news)
+{
+	struct repo *r = s->open.repo;
+	struct acct *acct = op->acct;
+	int64_t now = clock_mono();
+	size_t known;
+	int rc;
+
+	pthread_mutex_lock(&s->lock);
+	rc = snapfs_claim(s, op, &s->open.indexing);
+	*news = s->open.indexed > now; /* somebody else did, meanwhile */
+	if (rc == 0 && (*news || now - s->open.indexed < age)) {
+		s->open.indexing = false;
+		rc = 1;
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	known = r->index ? index_entries(r->index) : 0;
+	op->acct = NULL;
+	rc = repo_load_new_index(r, op, &s->open.indexes, pass_over, NULL);
+	op->acct = acct;
+	*news = rc == 0 && index_entries(r->index) > known;
+	pthread_mutex_lock(&s->lock);
+	s->open.indexing = false;
+	if (rc == 0)
+		s->open.indexed = clock_mono();
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+bool snapfs_learned(struct snap_repo *s, struct op *op)
+{
+	struct err why = op->err;
+	bool news = false;
+
+	if (why.kind != ERR_CORRUPT && why.kind != ERR_NOT_FOUND)
+		return false;
+	(void)!snapfs_reindex(s, op, NEWS_NS, &news);
+	op->err = why;
+	return news;
+}
+
 struct coder *snapfs_coder(struct snap_repo *s)
 {
 	struct coder *c = NULL;
@@ -234,6 +301,8 @@ int snapfs_blob(struct snap_repo *s, struct op *op, enum blob_type t,
 
 	op->acct = NULL;
 	rc = repo_load_blob(s->open.repo, op, c, t, id, out);
+	if (rc < 0 && snapfs_learned(s, op))
+		rc = repo_load_blob(s->open.repo, op, c, t, id, out);
 	op->acct = acct;
 	snapfs_coder_back(s, c);
 	return rc;

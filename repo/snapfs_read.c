@@ -42,10 +42,14 @@ static int text_len(struct snap_repo *s, struct op *op, const struct id *id,
 	char hex[ID_HEX + 1];
 	struct blob_at at;
 
-	if (!index_find(s->open.repo->index, BLOB_DATA, id, &at))
-		return err_set(&op->err, ERR_CORRUPT,
-			       "its data blob %s is in no index",
-			       id_hex(id, hex));
+	if (!index_find(s->open.repo->index, BLOB_DATA, id, &at)) {
+		err_set(&op->err, ERR_CORRUPT,
+			"its data blob %s is in no index", id_hex(id, hex));
+		if (!snapfs_learned(s, op) ||
+		    !index_find(s->open.repo->index, BLOB_DATA, id, &at))
+			return -1;
+		err_clear(&op->err);
+	}
 	*len = at.blob.raw_len || at.blob.len >= ENVELOPE_EXTRA
 		       ? (int64_t)pack_blob_text_len(&at.blob)
 		       : 0;

@@ -11,6 +11,7 @@
 
 #define AT       ":mem,name=r:"
 #define SHORT    "repo:" AT ":"
+#define TREE     ":repo,view=tree,repository=\"" AT "\":"
 #define PASSWORD "correct horse"
 
 enum { FILES = 3000, BLOBS = 40, FOLDERS = 600 };
@@ -637,6 +638,7 @@ static void where_there_is_no_repository_that_is_said(void)
 struct reader {
 	pthread_t thread;
 	struct backend *be;
+	const char *big, *other;
 	bool good;
 };
 
@@ -648,10 +650,9 @@ static void *read_it(void *arg)
 	struct bytes_sink dst = bytes_sink(7, 0);
 	struct entry e;
 
-	r->good = be_get(r->be, &own, "all/big", &all, &dst.base) == 0 &&
+	r->good = be_get(r->be, &own, r->big, &all, &dst.base) == 0 &&
 		  dst.wrong == 0 && dst.n == big_size() &&
-		  be_stat(r->be, &own, "files/f00007", &e) == 0 &&
-		  e.posix->uid == 7;
+		  be_stat(r->be, &own, r->other, &e) == 0 && e.posix->uid == 7;
 	op_end(&own);
 	return NULL;
 }
@@ -661,8 +662,14 @@ static void many_may_read_at_once(void)
 	struct reader readers[8];
 
 	for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
-		readers[i] =
-			(struct reader){ .be = opened(&p, SHORT "latest") };
+		bool tree = i % 2;
+
+		readers[i] = (struct reader){
+			.be = opened(&p,
+				     tree ? TREE "snapshots" : SHORT "latest"),
+			.big = tree ? "latest/all/big" : "all/big",
+			.other = tree ? "latest/files/f00007" : "files/f00007"
+		};
 		CHECK(pthread_create(&readers[i].thread, NULL, read_it,
 				     &readers[i]) == 0);
 	}
@@ -673,6 +680,167 @@ static void many_may_read_at_once(void)
 		be_close(readers[i].be);
 	}
 	CHECK(locks() == 0);
+}
+
+static const char *link_of(struct backend *be, const char *path)
+{
+	struct entry e = stat_of(be, path);
+
+	CHECK(e.kind == ENTRY_LINK && S_ISLNK(e.posix->mode));
+	return e.posix->target;
+}
+
+static void the_tree_has_ids_times_hosts_and_tags(void)
+{
+	struct backend *be = opened(&p, TREE);
+	const char *id = short_of(&snaps[1]);
+	struct entry e;
+
+	CHECK(count(be, "") == 4 && count(be, "ids") == 3);
+	CHECK(count(be, "snapshots") == 4 && count(be, "hosts") == 2);
+	CHECK(count(be, "hosts/even") == 3 && count(be, "hosts/odd") == 2);
+	CHECK(count(be, "tags") == 0);
+	CHECK_STR(link_of(be, "snapshots/latest"), "2017-07-14T02:40:02Z");
+	CHECK_STR(link_of(be, "hosts/odd/latest"), "2017-07-14T02:40:01Z");
+	e = stat_of(be, arena_printf(&op->arena, "ids/%s", id));
+	CHECK(e.kind == ENTRY_DIR && e.posix->uid == 77);
+	CHECK_STR(stat_of(be, "hosts/odd/2017-07-14T02:40:01Z").id, e.id);
+	CHECK_STR(stat_of(be, "hosts/odd/latest/big").name, "big");
+	CHECK(stat_of(be, "hosts").mtime == INT64_C(1500000002) * NS_PER_SEC);
+	CHECK(count(be, "snapshots/2017-07-14T02:40:00Z/all/nothing") == 0);
+	be_close(be);
+	be = opened(&p, TREE "hosts/odd");
+	CHECK(count(be, "") == 2 && count(be, "2017-07-14T02:40:01Z") == 8);
+	be_close(be);
+}
+
+static void what_is_not_in_the_tree_is_not_found(void)
+{
+	struct backend *be = opened(&p, TREE);
+	const struct get_opt all = { .len = -1 };
+	struct bytes_sink dst = bytes_sink(0, 0);
+	struct listing l = LISTING_INIT;
+
+	CHECK(fails_with(be_stat(be, op, "latest", NULL), ERR_NOT_FOUND));
+	CHECK(fails_with(be_stat(be, op, "hosts/no", NULL), ERR_NOT_FOUND));
+	CHECK(fails_with(be_stat(be, op, "hosts/odd/2017", NULL),
+			 ERR_NOT_FOUND));
+	CHECK(fails_with(be_list(be, op, "tags/x", &l), ERR_NO_DIR));
+	CHECK(fails_with(be_list(be, op, "snapshots/latest", &l), ERR_NOT_DIR));
+	CHECK(fails_with(be_get(be, op, "snapshots/latest", &all, &dst.base),
+			 ERR_UNSUPPORTED));
+	CHECK(fails_with(be_get(be, op, "hosts", &all, &dst.base), ERR_IS_DIR));
+	CHECK(fails_with(be_mkdir(be, op, "ids/new"), ERR_DENIED));
+	be_close(be);
+	CHECK(remote_open(&p.remotes, "repo,view=other:" AT ":", op, &be) < 0);
+	CHECK(op->err.kind == ERR_INVALID);
+	listing_free(&l);
+}
+
+/* As if it had been looked at so long ago. */
+static void looked_at(struct backend *be, int64_t ago)
+{
+	struct snapfs *f = container_of(be, struct snapfs, base);
+
+	f->shared->open.viewed = clock_mono() - ago;
+	f->shared->open.indexed = clock_mono() - ago;
+}
+
+static struct id save_tagged(const struct id *tree, uint32_t ns,
+			     const char *tag)
+{
+	const char *const tags[] = { tag, "both", tag };
+	struct snapshot s = {
+		.time = { .sec = 1500000010, .ns = ns, .zone = 5400 },
+		.tree = *tree,
+		.hostname = "",
+		.username = "",
+		.tags = { tags, ARRAY_LEN(tags) }
+	};
+	struct id id;
+
+	CHECK(snapshot_save(made, op, coder, &s, &id) == 0);
+	return id;
+}
+
+static void new_snapshots_come_into_the_tree_and_old_ones_go(void)
+{
+	static const char *const tags[] = { "a/b", "..", "" };
+	struct backend *be = opened(&p, TREE);
+	struct packing w = { .pack = BUF_INIT };
+	struct id id[ARRAY_LEN(tags)], tree, text;
+	struct node n = node("new", NODE_FILE, S_IFREG | 0600);
+	const struct get_opt all = { .len = -1 };
+	struct bytes_sink dst = bytes_sink(0, 0);
+
+	CHECK(count(be, "snapshots") == 4);
+	text = pack_add(&w, BLOB_DATA, "as yet unknown", 14);
+	n.has_content = true;
+	n.content = &text;
+	n.ncontent = 1;
+	n.size = 14;
+	tree = tree_of(&w, &n, 1);
+	pack_end(&w);
+	for (size_t i = 0; i < ARRAY_LEN(tags); i++)
+		id[i] = save_tagged(&tree, 3 - (uint32_t)i, tags[i]);
+	looked_at(be, 0);
+	CHECK(count(be, "snapshots") == 4); /* it was just looked at */
+	looked_at(be, 60 * NS_PER_SEC);
+	CHECK(count(be, "hosts/_") == 4);
+	CHECK(count(be, "tags") == 4 && count(be, "tags/both") == 4);
+	CHECK(count(be, "tags/a_b") == 2 && count(be, "tags/__") == 2);
+	CHECK(count(be, "tags/_") == 2);
+	CHECK_STR(link_of(be, "tags/both/latest"),
+		  "2017-07-14T04:10:10+01:30-2");
+	CHECK_STR(link_of(be, "tags/a_b/latest"), "2017-07-14T04:10:10+01:30");
+	CHECK_STR(stat_of(be, "snapshots/2017-07-14T04:10:10+01:30").id,
+		  stat_of(be, "tags/_/2017-07-14T04:10:10+01:30").id);
+	CHECK(be_get(be, op, "snapshots/latest/new", &all, &dst.base) == 0);
+	CHECK(dst.n == 14);
+	for (size_t i = 0; i < ARRAY_LEN(tags); i++)
+		CHECK(store_remove(made->store, op, FILE_SNAPSHOT, &id[i]) ==
+		      0);
+	looked_at(be, 60 * NS_PER_SEC);
+	CHECK(count(be, "tags") == 0 && count(be, "hosts") == 2);
+	CHECK(fails_with(be_stat(be, op, "tags/a_b", NULL), ERR_NOT_FOUND));
+	be_close(be);
+}
+
+static void what_was_pruned_meanwhile_is_found_where_it_is(void)
+{
+	struct packing w = { .pack = BUF_INIT };
+	struct node n = node("x", NODE_FILE, S_IFREG | 0600);
+	struct backend *be;
+	struct id blob, pack, tree, snap;
+
+	blob = pack_add(&w, BLOB_DATA, "moved", 5);
+	pack = pack_end(&w);
+	n.has_content = true;
+	n.content = &blob;
+	n.ncontent = 1;
+	n.size = 5;
+	w = (struct packing){ .pack = BUF_INIT };
+	tree = tree_of(&w, &n, 1);
+	pack_end(&w);
+	snap = save(&tree, 1500000009);
+	be = opened(&p, SHORT "latest");
+	CHECK(stat_of(be, "x").size == 5);
+	w = (struct packing){ .pack = BUF_INIT };
+	pack_add(&w, BLOB_TREE, "so that it is another pack", 26);
+	pack_add(&w, BLOB_DATA, "moved", 5);
+	pack_end(&w);
+	CHECK(store_remove(made->store, op, FILE_PACK, &pack) == 0);
+	looked_at(be, 0);
+	CHECK(!gets_bytes(&p, be, "x", 0, 5));
+	looked_at(be, 60 * NS_PER_SEC);
+	{
+		const struct get_opt all = { .len = -1 };
+		struct bytes_sink dst = bytes_sink(0, 0);
+
+		CHECK(be_get(be, op, "x", &all, &dst.base) == 0 && dst.n == 5);
+	}
+	be_close(be);
+	CHECK(store_remove(made->store, op, FILE_SNAPSHOT, &snap) == 0);
 }
 
 static void splits(const char *text, bool is_remote, const char *place,
@@ -736,6 +904,10 @@ int main(void)
 	RUN(the_password_may_be_an_option);
 	RUN(where_there_is_no_repository_that_is_said);
 	RUN(many_may_read_at_once);
+	RUN(the_tree_has_ids_times_hosts_and_tags);
+	RUN(what_is_not_in_the_tree_is_not_found);
+	RUN(new_snapshots_come_into_the_tree_and_old_ones_go);
+	RUN(what_was_pruned_meanwhile_is_found_where_it_is);
 	RUN(the_short_spelling_is_taken_apart);
 	unmake();
 	return 0;
