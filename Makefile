@@ -108,7 +108,8 @@ endif
 BENCH := $(addprefix $(B)/tests/lib/,bare_puts mktree measure floor \
 	   delay_proxy fuse_floor)
 # Programs of the whole-program tests, which share nothing with it, either.
-JUDGES := $(addprefix $(B)/tests/lib/,fsmodel fsacked)
+JUDGES := $(addprefix $(B)/tests/lib/,fsmodel fsacked posix_names \
+	  posix_files)
 $(BENCH) $(JUDGES): %: %.o
 	$(call say,LINK)
 	$(Q)$(LINK)
