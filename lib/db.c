@@ -23,6 +23,7 @@ struct db {
 	sqlite3_stmt *cursor; /* of the last db_run(), or NULL */
 	struct statement kept[STATEMENTS_MAX];
 	size_t n, oldest;
+	bool durable;
 };
 
 static enum err_kind kind_of(int code)
@@ -179,6 +180,19 @@ static int run_all(struct db *db, struct err *e, const char *sql)
 {
 	if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return fail(db, e);
+	return 0;
+}
+
+int db_set_durable(struct db *db, struct err *e, bool on)
+{
+	end_cursor(db);
+	if (on == db->durable)
+		return 0;
+	if (run_all(db, e,
+		    on ? "PRAGMA synchronous = FULL"
+		       : "PRAGMA synchronous = NORMAL") < 0)
+		return -1;
+	db->durable = on;
 	return 0;
 }
 

@@ -20,6 +20,13 @@ int db_open(struct op *op, const char *path, const char *const *schema,
 void db_close(struct db *db);
 
 /*
+ * Whether a transaction is on stable storage once it is committed, with all
+ * before it; else only a crash of this process cannot undo it.  Not within a
+ * transaction.
+ */
+int db_set_durable(struct db *db, struct err *e, bool on) MUST_CHECK;
+
+/*
  * Run one statement.  `fmt` has a letter for each value: i int64_t,
  * s const char *, b const void * and size_t.  A row, if it gives one, is then
  * under the cursor: 1 with a row, 0 without, -1 on failure.  A NULL for s or b
