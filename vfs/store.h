@@ -1,0 +1,94 @@
+#ifndef VFS_STORE_H
+#define VFS_STORE_H
+
+#include "vfs/parts.h"
+
+/*
+ * What the files of the store (store*.c), node*.c and folder*.c share beyond
+ * parts.h.
+ */
+
+/* A value beside the nodes that is not on the disk yet. */
+enum side_table { SIDE_FACT, SIDE_RANGES, SIDE_XATTR, SIDE_USED };
+
+struct side {
+	struct side *next; /* in its bucket */
+	enum side_table table;
+	uint64_t ino;
+	char *key;   /* of a fact or an attribute; else "" */
+	bool remove; /* no value any more */
+	char *value;
+	size_t len;
+	int64_t bytes, when; /* SIDE_USED */
+};
+
+struct sides {
+	struct side **at; /* buckets, a power of two */
+	size_t buckets, n;
+};
+
+/*
+ * Two connections, so that who reads with v->lock held never waits for a
+ * commit.  What is saved goes from v->unsaved, v->dropped and `waiting` into a
+ * transaction; what it has taken is in `flight` until it is over.
+ */
+struct store {
+	/* Guards what follows up to `writer`; after v->lock. */
+	pthread_mutex_t lock;
+	pthread_cond_t done;
+	struct sides waiting, flight;
+	bool running;           /* a commit is under way */
+	bool want_durable;      /* the next one is to be */
+	bool unsynced;          /* something is not on stable storage yet */
+	uint64_t begun;         /* commits */
+	uint64_t good, durable; /* the last one that was */
+	uint64_t failed;
+	struct err error; /* of `failed` */
+
+	struct db *writer; /* of the thread that runs a commit */
+
+	pthread_mutex_t read_lock; /* guards reader; after v->lock */
+	struct db *reader;
+};
+
+/* node.c */
+void node_free(struct vfs *v, struct node *n);
+void node_tidy(struct vfs *v, struct node *n);
+void folder_free(struct folder *f);
+
+/* store.c */
+void store_reserve(struct vfs *v); /* numbers for new nodes */
+
+/* store_load.c */
+int store_load_root(struct vfs *v, struct op *op) MUST_CHECK;
+
+/* store_side.c */
+void sides_free(struct sides *s);
+/* Takes over all of `from`; what `to` has under the same key stays if `keep`,
+   or else goes. */
+void sides_merge(struct sides *to, struct sides *from, bool keep);
+int side_write(struct db *db, struct op *op, const struct side *s) MUST_CHECK;
+void store_keep_fact(struct vfs *v, const char *key, const char *value);
+
+/* store_row.c: rows on their way to the disk, and back */
+struct row {
+	uint64_t ino, parent, rparent;
+	int64_t size, mtime, ctime;
+	int64_t mode, uid, gid; /* -1: not ours to say */
+	uint32_t flags;
+	uint32_t len; /* of all, with the strings */
+	uint32_t name, rname, target, seen, seen_len; /* where; 0: NULL */
+	uint8_t kind;
+};
+
+void row_pack(struct buf *out, const struct node *n);
+int row_write(struct db *db, struct op *op, const char *packed) MUST_CHECK;
+#define ROW_COLUMNS                                                   \
+	"ino, parent, name, rparent, rname, flags, kind, mode, uid, " \
+	"gid, size, mtime, ctime, seen, target"
+/* The row under the cursor, as a node that is not linked; NULL: not sound. */
+struct node *row_node(struct vfs *v, struct db *db);
+/* Flags that are kept on the disk. */
+enum { ROW_FLAGS = 0xffff };
+
+#endif
