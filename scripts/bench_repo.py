@@ -140,6 +140,13 @@ class Repos:
         added, was = {}, {}
         names = ["restic", "ferry", "ferry-small"]
         tools = self.tools()
+        # Cut where restic cuts, or chance decides who adds more.
+        secret = self.path("secret")
+        with open(secret, "w") as f:
+            f.write(PASSWORD)
+        tools["ferry"] += ["--copy-chunker-params", "--from-repo",
+                           self.path("r-restic"), "--from-password-file",
+                           secret]
         tools["ferry-small"] = [self.ferry, "-q", "init", "-r",
                                 self.path("r-ferry-small")]
         for name in names:
