@@ -1,0 +1,108 @@
+#ifndef MOUNT_PARTS_H
+#define MOUNT_PARTS_H
+
+#define FUSE_USE_VERSION 312
+
+#include <fuse3/fuse_lowlevel.h>
+
+#include "mount/mount.h"
+
+/*
+ * What the files of mount/ share.
+ *
+ *	mount.c		the session: mounting, the loop, its end
+ *	worker.c	a thread that answers requests, and what it needs
+ *	names.c		requests about names
+ *	attr.c		attributes, extended ones
+ *	dir.c		open folders
+ *	file.c		open files
+ *	notify.c	telling the kernel what it must forget
+ *	where.c		what is mounted where; unmounting
+ *	control.c	what other processes ask of a mount
+ *	client.c	asking it
+ *
+ * Requests come on libfuse's threads, block there, and are answered there.
+ */
+
+enum {
+	IO_MAX = 1 << 20, /* bytes that one request reads or writes, at most */
+	THREADS_MAX = 128,
+	THREADS_IDLE = 4
+};
+
+struct mount {
+	struct mount_opt opt;
+	struct vfs *vfs;
+	struct fuse_session *session;
+	pthread_key_t worker; /* each thread's struct worker */
+	pthread_t runner;     /* the thread in mount_run() */
+	int connection;       /* its number, to abort it; -1 */
+	struct notify *notify;
+
+	/* Guards workers, the end of the session, and aborted being set. */
+	pthread_mutex_t lock;
+	struct worker *workers;
+	atomic_bool aborted; /* nothing is to take long any more */
+};
+
+/* What a thread has for its requests, one after the other. */
+struct worker {
+	struct op op;
+	struct cancel cancel; /* set when the program was interrupted */
+	struct mount *mount;
+	struct worker *next, **at; /* in mount->workers */
+};
+
+/* ---- worker.c ------------------------------------------------------------ */
+/* For pthread_key_create(). */
+void worker_free(void *worker);
+/* Call off what all of them do, now and from now on. */
+void workers_abort(struct mount *m);
+
+/*
+ * Around each request that may block: begin_request() makes an interrupt of
+ * the program cancel the op; end_request() must come before any reply, and
+ * nothing of the op may be used once reply_over() was called.
+ */
+struct worker *begin_request(struct mount *m, fuse_req_t req);
+void end_request(struct worker *w, fuse_req_t req);
+void reply_over(struct worker *w);
+
+/* end_request(), then 0 or the errno of the op, then reply_over(). */
+void reply_result(struct worker *w, fuse_req_t req, int rc);
+
+static inline struct mount *mount_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+static inline double seconds_of(int64_t ns)
+{
+	return (double)ns / 1e9;
+}
+
+void stat_of(const struct vfs_attr *a, struct stat *out);
+void entry_of(const struct vfs_attr *a, struct fuse_entry_param *out);
+
+/* ---- the requests -------------------------------------------------------- */
+void names_ops(struct fuse_lowlevel_ops *ops);
+void attr_ops(struct fuse_lowlevel_ops *ops);
+void dir_ops(struct fuse_lowlevel_ops *ops);
+void file_ops(struct fuse_lowlevel_ops *ops);
+
+/* ---- notify.c ------------------------------------------------------------ */
+/*
+ * Tells the kernel from a thread of its own: it answers only when it has the
+ * folder's lock, which a request may hold that waits for us.
+ */
+struct notify *notify_new(void);
+void notify_add(struct notify *n, uint64_t parent, const char *name,
+		uint64_t ino);
+/* Whether all that was added has been told. */
+bool notify_idle(struct notify *n);
+int notify_start(struct notify *n, struct fuse_session *session,
+		 struct err *e) MUST_CHECK;
+void notify_stop(struct notify *n);
+void notify_free(struct notify *n);
+
+#endif
