@@ -107,6 +107,11 @@ endif
 # Programs of the benchmark, which share nothing with ferry.
 BENCH := $(addprefix $(B)/tests/lib/,bare_puts mktree measure floor \
 	   delay_proxy fuse_floor)
+# This one makes what only ferry's own functions can.
+$(B)/tests/lib/mkindex: %: %.o $(B)/core.a
+	$(call say,LINK)
+	$(Q)$(LINK)
+
 # Programs of the whole-program tests, which share nothing with it, either.
 JUDGES := $(addprefix $(B)/tests/lib/,fsmodel fsacked posix_names \
 	  posix_files)
@@ -140,7 +145,7 @@ fuzz: $(B)/tests/fuzz/$(T)
 	$< -max_total_time=$(TIME) $(B)/corpus/$(T) \
 	  tests/fuzz/corpus/$(T:fuzz_%=%)
 
-bench-tools: $(BENCH)
+bench-tools: $(BENCH) $(B)/tests/lib/mkindex
 
 # One mark a file, so that an analysis goes on where the last one stopped.
 analyze: $(SRC:%.c=$(B)/tidy/%.ok)

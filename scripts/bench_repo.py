@@ -184,6 +184,24 @@ class Repos:
             self.remove("r-" + name)
         os.unlink(image)
 
+    def repo_index(self):
+        """A repository of 5,000,000 blobs, which are not there; memory."""
+        blobs = self.scale(5000000)
+        src = self.path("few")
+        repo = self.path("r-ferry")
+        os.mkdir(src)
+        self.tool("mktree", "noise", os.path.join(src, "file"), 64 << 20)
+        self.fresh("ferry")
+        self.tool("mkindex", repo, PASSWORD, blobs)
+        name = "with an index of %d blobs" % blobs
+        self.turns("backup " + name, {"ferry": self.backup("ferry", src)}, [],
+                   memory=400)
+        self.turns("prune --dry-run " + name, {
+            "ferry": [self.ferry, "-q", "prune", "--dry-run", "-r", repo],
+        }, [], memory=400)
+        self.remove("r-ferry")
+        shutil.rmtree(src)
+
     def repo_prune(self):
         """Ten snapshots of a tree that changes by a fifth each time; five of
         them are forgotten."""
