@@ -66,7 +66,8 @@ enum node_flag {
 	NODE_FOUND = 1 << 21,      /* in the listing that is being merged */
 	NODE_DROPPED = 1 << 22,    /* by node_drop(): only its users are left */
 	NODE_WAITS = 1 << 23,      /* in the queue, for another node */
-	NODE_AWAITED = 1 << 24     /* some node waits for it */
+	NODE_AWAITED = 1 << 24,    /* some node waits for it */
+	NODE_FORGOT = 1 << 25      /* a row may claim content that is gone */
 };
 
 enum {
@@ -189,6 +190,7 @@ struct vfs {
 	/* vfs.c: saves, evicts, refreshes what is pinned, asks the quota */
 	pthread_t keeper;
 	pthread_cond_t keeper_wake;
+	bool keeping, closing;
 	struct quota quota;
 };
 
@@ -348,25 +350,46 @@ struct node *names_add(struct vfs *v, struct node *dir, const char *name,
 /* ---- content.c ----------------------------------------------------------- */
 /*
  * A file's bytes that are here, in DIR/data/XX/INO (sparse).  While DIRTY, the
- * file is what counts; what is missing of it is still that of `seen`.
+ * file is what counts; what is missing of it is still that of `seen`.  There is
+ * one of each node that is in use.  When the place gets another version, the
+ * content is no longer the node's but `gone`: who reads goes on reading what it
+ * was, and who comes gets a new one.
  */
 struct content {
-	struct node *node; /* held */
-	int fd;
+	struct node *node;           /* held */
+	struct content *prev, *next; /* in v->contents; guarded by v->lock */
+
+	/* content_get(); the first comes and the last goes with v->lock. */
+	_Atomic unsigned users;
+
+	/* Changed with v->lock and `lock` held: either is enough to look. */
+	uint64_t writes;  /* counts changes of bytes and size */
+	unsigned writing; /* under way */
+	bool gone;
+	bool kept_dirty; /* a row says that it is DIRTY */
+
+	/*
+	 * For who changes bytes: streams share it, since each has bytes of its
+	 * own; writers have it alone.  Before v->lock.
+	 */
+	pthread_rwlock_t io;
 	pthread_mutex_t lock; /* guards the rest; after v->lock */
 	pthread_cond_t changed;
-	struct ranges have;
-	bool whole;      /* have is all of it */
-	int64_t size;    /* as node->size */
-	int64_t rsize;   /* bytes that the place's version has for us: what
-			    lies behind is zeros or have */
-	uint64_t writes; /* counts changes of bytes and size */
-	unsigned users;  /* content_get() */
-	bool unsynced;   /* written since the last fsync */
-	/* fetch.c's */
-	struct stream *streams;
-	int64_t last_read; /* end of the last read: is it sequential? */
-	unsigned run;      /* how many in sequence */
+	int fd;        /* -1 until it is opened; then the same to the end */
+	bool opening;  /* a thread is at it */
+	bool whole;    /* have is all of it */
+	bool unsized;  /* the place does not say how large it is */
+	bool unsynced; /* written since the last fsync */
+	bool unsaved;  /* `have` since the ranges were saved last */
+	bool fetched, written, created; /* since it was opened */
+	struct ranges have;             /* with all from rsize to size */
+	int64_t size;                   /* as node->size */
+	int64_t rsize;   /* what is missing is of the place's first so many */
+	int64_t counted; /* bytes of it in the budget */
+	int64_t told;    /* queue_changed() of the writes; monotonic ns */
+	uint64_t kept;   /* `writes` when a commit was last waited for */
+	struct stream *streams; /* fetch.c's */
+	unsigned waiting;       /* for `changed` */
 };
 
 int contents_open(struct vfs *v, struct op *op) MUST_CHECK;
@@ -386,7 +409,8 @@ int content_truncate(struct vfs *v, struct op *op, struct content *c,
 int content_sync(struct vfs *v, struct op *op, struct content *c) MUST_CHECK;
 /*
  * The place has other bytes now: what is here of the old ones goes.  With
- * v->lock; not for DIRTY.  What is being fetched is called off.
+ * v->lock; nothing happens to what is DIRTY.  What is being fetched is called
+ * off.
  */
 void content_forget(struct vfs *v, struct node *n);
 /* The file of a node that is dropped. With v->lock. */
