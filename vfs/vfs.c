@@ -196,7 +196,6 @@ static void init(struct vfs *v, struct backend *be, const struct vfs_opt *opt)
 	v->quota = (struct quota){ -1, -1, -1, -1, -1 };
 	cancel_init(&v->cancel);
 	pthread_mutex_init(&v->lock, NULL);
-	pthread_cond_init(&v->queue_done, NULL);
 	pthread_condattr_init(&mono);
 	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
 	pthread_cond_init(&v->listed, &mono);
@@ -225,7 +224,6 @@ static void destroy(struct vfs *v)
 		close(v->lock_fd);
 	pthread_cond_destroy(&v->keeper_wake);
 	pthread_cond_destroy(&v->listed);
-	pthread_cond_destroy(&v->queue_done);
 	pthread_mutex_destroy(&v->lock);
 	cancel_free(&v->cancel);
 	free(v->dir);
