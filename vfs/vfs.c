@@ -289,8 +289,8 @@ void vfs_close(struct vfs *v)
 {
 	if (!v)
 		return;
+	queue_close(v); /* has a grace for what is under way */
 	cancel_set(&v->cancel);
-	queue_close(v);
 	stop_keeper(v);
 	contents_close(v);
 	save_end(v);
