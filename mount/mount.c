@@ -109,7 +109,8 @@ static int add_args(const struct mount *m, struct fuse_args *args)
 	return rc;
 }
 
-static void log_fuse(enum fuse_log_level level, const char *fmt, va_list ap)
+static PRINTF(2, 0) void log_fuse(enum fuse_log_level level, const char *fmt,
+				  va_list ap)
 {
 	struct buf b = BUF_INIT;
 
