@@ -135,9 +135,11 @@ suite: $(B)/tests/suite/suite
 e2e: $(B)/ferry $(B)/tests/lib/delay_proxy $(JUDGES)
 	@$(RUN) tests/lib/run $(E2E:%=tests/e2e/%.sh)
 
-soak: $(B)/ferry
-	@$(RUN) env KILL_ROUNDS=200 FIDELITY_ROUNDS=100 FERRY_TIMEOUT=7200 \
-	  tests/lib/run tests/e2e/kill.sh tests/e2e/repo_kill.sh \
+soak: $(B)/ferry $(B)/tests/lib/delay_proxy $(JUDGES)
+	@$(RUN) env KILL_ROUNDS=200 FIDELITY_ROUNDS=100 MOUNT_SOAK=600 \
+	  MOUNT_KILL_ROUNDS=20 MODEL_ROUNDS=10 FERRY_TIMEOUT=7200 \
+	  tests/lib/run tests/e2e/mount_soak.sh tests/e2e/mount_kill.sh \
+	  tests/e2e/mount_model.sh tests/e2e/kill.sh tests/e2e/repo_kill.sh \
 	  tests/e2e/fidelity.sh
 
 fuzz: $(B)/tests/fuzz/$(T)
@@ -201,7 +203,7 @@ help:
 	@echo 'make check           unit tests, fuzz corpora, layers, style'
 	@echo 'make suite [REMOTE=] the driver suite; by default on all drivers'
 	@echo 'make e2e [E2E="..."] whole-program tests: $(E2E)'
-	@echo 'make soak            400 kills and 100 rounds of changes'
+	@echo 'make soak            hours of kills, changes and mounts'
 	@echo 'make fuzz [T=fuzz_ini] [TIME=60]'
 	@echo 'make analyze         clang-tidy and cppcheck'
 	@echo 'make bench-tools     what scripts/bench needs'
