@@ -441,6 +441,8 @@ void queue_close(struct vfs *v);
 void queue_changed(struct vfs *v, struct node *n);
 /* Try all again now: the place answers. With v->lock. */
 void queue_wake(struct vfs *v);
+/* queued, sending, queued_bytes and failed of a status. With v->lock. */
+void queue_count(struct vfs *v, struct vfs_status *out);
 
 /* ---- send.c, conflict.c -------------------------------------------------- */
 /*
