@@ -1,0 +1,581 @@
+/*
+ * What a node needs, and what must come first.
+ *
+ * All that is pending is the difference between two trees, so there is always
+ * an order in which it can be done one action after the other.  A node waits
+ *
+ *	- for the folder that it shall be in, if that has to be made;
+ *	- for what has its name at the place: a folder that is deleted here, or
+ *	  something that itself has to be moved away first (a deleted file is
+ *	  simply replaced);
+ *	- a folder that is deleted, for all that is still in it;
+ *	- a folder that goes into what was in it, for that to be taken out.
+ *
+ * These can form a circle (two names that were exchanged); then something in
+ * it is moved to a name of ours first, from where it goes on.
+ *
+ * Actions under way are not to get into each other's way, either: while a
+ * folder is moved or deleted nothing is done below it, and one name has one
+ * action at a time.
+ */
+#include "vfs/sending.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/fnv.h"
+#include "lib/log.h"
+
+/* plan(): what next */
+enum { PLAN_NOTHING, PLAN_WAIT, PLAN_GO };
+
+/* A circle of more nodes than that is found from another of them. */
+enum { CIRCLE_MAX = 4096 };
+
+/* How fresh a listing is to be believed when something is to be made. */
+#define LISTED_LATELY (60 * NS_PER_SEC)
+
+/* ---- who waits for whom -------------------------------------------------- */
+
+/* At the place. */
+static bool is_below(const struct node *n, const struct node *top)
+{
+	for (; n; n = node_rparent(n))
+		if (n == top)
+			return true;
+	return false;
+}
+
+/* The file that is to take the place of `n`, which is deleted; or NULL. */
+static struct node *heir_of(const struct node *n)
+{
+	struct node *dir = node_rparent(n), *heir;
+
+	if (n->kind == ENTRY_DIR || !dir || dir->flags & (NODE_GONE | NODE_NEW))
+		return NULL;
+	heir = node_child(dir, node_rname(n));
+	if (!heir || heir->kind == ENTRY_DIR || heir->flags & NODE_LOCAL)
+		return NULL;
+	return heir->flags & (NODE_NEW | NODE_AWAY) ? heir : NULL;
+}
+
+/* On the way from `dir` up to `top`, at the place: the first that moves. */
+static struct node *first_away(struct node *dir, const struct node *top)
+{
+	for (; dir && dir != top; dir = node_rparent(dir))
+		if (dir->flags & NODE_AWAY)
+			return dir;
+	return NULL;
+}
+
+static struct node *occupier(struct node *n)
+{
+	struct node *t = node_at_remote(n->parent, n->name);
+
+	if (!t || t == n)
+		return NULL;
+	if (t->flags & NODE_GONE && t->kind != ENTRY_DIR &&
+	    n->kind != ENTRY_DIR)
+		return NULL; /* it is replaced */
+	return t;
+}
+
+/* A folder's mode is last: who may not write to it could not fill it. */
+static struct node *unsent_in(const struct node *dir)
+{
+	const struct folder *f = dir->dir;
+
+	if (!f)
+		return NULL;
+	for (size_t b = 0; b < f->buckets; b++)
+		for (struct node *n = f->names[b]; n; n = n->next)
+			if (n->flags & (NODE_NEW | NODE_AWAY | NODE_DIRTY) &&
+			    queue_wants(n) && n->tries == 0)
+				return n;
+	return NULL;
+}
+
+static struct node *blocker(struct node *n)
+{
+	struct node *b;
+
+	if (n->flags & NODE_GONE)
+		return n->kind == ENTRY_DIR ? node_away(n, NULL) : heir_of(n);
+	if (n->parent && n->parent->flags & NODE_NEW)
+		return n->parent;
+	if (n->flags & (NODE_NEW | NODE_AWAY)) {
+		b = occupier(n);
+		if (b)
+			return b;
+	}
+	if (n->flags & NODE_AWAY && n->kind == ENTRY_DIR &&
+	    is_below(n->parent, n))
+		return first_away(n->parent, n);
+	if ((n->flags & NODE_PENDING) == NODE_META && n->kind == ENTRY_DIR)
+		return unsent_in(n);
+	return NULL;
+}
+
+static bool in_circle(struct node *n)
+{
+	struct node *b = blocker(n);
+
+	for (unsigned i = 0; b && i < CIRCLE_MAX; i++) {
+		if (b == n)
+			return true;
+		b = blocker(b);
+	}
+	return false;
+}
+
+/* ---- actions under way --------------------------------------------------- */
+
+static bool takes_along(const struct job *j)
+{
+	return j->n->kind == ENTRY_DIR &&
+	       (j->action == ACT_MOVE || j->action == ACT_DELETE);
+}
+
+static bool touches_below(const struct job *j, const struct node *top)
+{
+	return is_below(j->to, top) || is_below(j->from, top);
+}
+
+static bool is_spot(const struct node *dir, const char *name,
+		    const struct job *j)
+{
+	return (dir == j->to && strcmp(name, j->to_name) == 0) ||
+	       (dir == j->from && strcmp(name, j->from_name) == 0);
+}
+
+static bool same_spot(const struct job *a, const struct job *b)
+{
+	return (a->to && is_spot(a->to, a->to_name, b)) ||
+	       (a->from && is_spot(a->from, a->from_name, b));
+}
+
+/* The node of an action that must be over before this one; or NULL. */
+static struct node *in_the_way(const struct job *j)
+{
+	for (struct job *k = j->v->sending->jobs; k; k = k->next)
+		if (same_spot(j, k) ||
+		    (takes_along(k) && touches_below(j, k->n)) ||
+		    (takes_along(j) && touches_below(k, j->n)))
+			return k->n;
+	return NULL;
+}
+
+/* A listing under way, or made without this, is not believed: acted. */
+static void act_on(struct node *dir, int more)
+{
+	if (!dir || !dir->dir)
+		return;
+	dir->dir->acted++;
+	dir->dir->acting += (unsigned)more;
+}
+
+static void begin(struct job *j)
+{
+	struct node *all[] = { j->n, j->over, j->to, j->from };
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (all[i])
+			node_hold(all[i]);
+	act_on(j->to, 1);
+	act_on(j->from, 1);
+	j->next = j->v->sending->jobs;
+	j->v->sending->jobs = j;
+}
+
+static void end(struct job *j)
+{
+	struct node *all[] = { j->n, j->over, j->to, j->from };
+	struct job **at = &j->v->sending->jobs;
+
+	while (*at != j)
+		at = &(*at)->next;
+	*at = j->next;
+	act_on(j->to, -1);
+	act_on(j->from, -1);
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (all[i])
+			node_release(j->v, all[i]);
+}
+
+/* ---- planning: with the lock --------------------------------------------- */
+
+static enum action action_for(const struct node *n)
+{
+	if (n->flags & NODE_GONE)
+		return ACT_DELETE;
+	if (n->flags & NODE_NEW)
+		return n->kind == ENTRY_DIR    ? ACT_MKDIR
+		       : n->kind == ENTRY_LINK ? ACT_LINK
+					       : ACT_PUT;
+	if (n->flags & NODE_AWAY)
+		return ACT_MOVE;
+	if (n->flags & NODE_DIRTY && n->kind == ENTRY_FILE)
+		return ACT_PUT;
+	return ACT_META;
+}
+
+static const struct entry *seen_of(struct op *op, const struct node *n)
+{
+	struct posix_meta m;
+	struct entry e;
+
+	if (!n || !node_seen(n, &e, &m))
+		return NULL;
+	e = entry_copy(&op->arena, &e);
+	return arena_memdup(&op->arena, &e, sizeof(e));
+}
+
+static uint32_t type_of(const struct node *n)
+{
+	return n->kind == ENTRY_DIR    ? S_IFDIR
+	       : n->kind == ENTRY_LINK ? S_IFLNK
+				       : S_IFREG;
+}
+
+/* What the place is to keep of it, as far as it is known here. */
+static void fill_want(struct job *j)
+{
+	const struct node *n = j->n;
+	const struct posix_meta *old = j->seen ? j->seen->posix : NULL;
+
+	j->want = (struct entry){ .kind = (enum entry_kind)n->kind,
+				  .name = j->to_name,
+				  .size = n->size,
+				  .mtime = n->mtime };
+	if (!be_can(j->v->be, BE_POSIX) || (!n->has_mode && !old))
+		return;
+	j->meta = old ? *old : (struct posix_meta){ 0 };
+	j->meta.target = NULL;
+	if (n->has_mode)
+		j->meta.mode = (n->mode & 07777) | type_of(n);
+	if (n->has_owner) {
+		j->meta.uid = n->uid;
+		j->meta.gid = n->gid;
+	} else if (!old) {
+		j->meta.uid = geteuid();
+		j->meta.gid = getegid();
+	}
+	if (n->target)
+		j->meta.target = arena_strdup(&j->op->arena, n->target);
+	j->want.posix = &j->meta;
+}
+
+static void set_target(struct job *j, struct node *dir, const char *name)
+{
+	const struct folder *f = dir->dir;
+
+	j->to = dir;
+	j->to_name = arena_strdup(&j->op->arena, name);
+	j->listed = f && f->listed_at &&
+		    clock_mono() - f->listed_at < LISTED_LATELY;
+}
+
+/*
+ * Out of a circle: to a name that is only ever ours, in the nearest folder
+ * that is there already and does not itself go along.
+ */
+static void set_way_out(struct job *j)
+{
+	struct node *dir = j->n->parent;
+	struct buf path = BUF_INIT;
+	char name[64];
+
+	while (dir->parent &&
+	       (is_below(dir, j->n) || !node_remote_path(dir, &path)))
+		dir = dir->parent;
+	/* the same again after a kill, and not that of another mount */
+	snprintf(name, sizeof(name), ".ferry-away-%08x-%" PRIu64,
+		 (unsigned)fnv(j->v->dir, strlen(j->v->dir)), j->n->ino);
+	set_target(j, dir, name);
+	buf_free(&path);
+}
+
+static void set_places(struct job *j, bool circle)
+{
+	struct node *n = j->n;
+
+	if (!(n->flags & NODE_NEW)) {
+		j->from = node_rparent(n);
+		j->from_name = arena_strdup(&j->op->arena, node_rname(n));
+	}
+	j->circle = circle;
+	if (circle)
+		set_way_out(j);
+	else if (n->parent)
+		set_target(j, n->parent, n->name);
+	if (!j->to)
+		return;
+	j->over = node_at_remote(j->to, j->to_name);
+	if (j->over == n || (j->over && !(j->over->flags & NODE_GONE)))
+		j->over = NULL;
+}
+
+static int wait_for(struct job *j, struct node *whom)
+{
+	queue_wait_for(j->v, j->n, whom);
+	return PLAN_WAIT;
+}
+
+/* A folder above, at the place, that is nowhere: it vanished there. */
+static struct node *missing_above(struct node *dir)
+{
+	for (; dir; dir = node_rparent(dir))
+		if (dir->flags & NODE_NEW)
+			return dir;
+	return NULL;
+}
+
+static void add_name(struct buf *path, const struct node *dir, const char *name)
+{
+	if (!node_remote_path(dir, path))
+		BUG("\"%s\": its folder is nowhere", name);
+	if (path->len)
+		buf_adds(path, "/");
+	buf_adds(path, name);
+}
+
+/* Where it was is no more: so it is nowhere, or has gone by itself. */
+static int source_is_lost(struct job *j)
+{
+	struct node *n = j->n;
+
+	if (n->flags & NODE_GONE)
+		node_drop(j->v, n);
+	else
+		node_set_new(j->v, n);
+	return PLAN_NOTHING;
+}
+
+static int plan(struct job *j)
+{
+	struct node *n = j->n, *b;
+	bool circle = false;
+
+	if (!queue_wants(n))
+		return PLAN_NOTHING;
+	b = blocker(n);
+	if (b) {
+		circle = n->flags & NODE_AWAY && in_circle(n);
+		if (!circle)
+			return wait_for(j, b);
+	}
+	j->action = action_for(n);
+	set_places(j, circle);
+	if (j->to && (b = missing_above(j->to)))
+		return wait_for(j, b);
+	if (j->from && missing_above(j->from))
+		return source_is_lost(j);
+	b = in_the_way(j);
+	if (b)
+		return wait_for(j, b);
+	if (!may_ask_locked(j->v))
+		return err_set(&j->op->err, ERR_NETWORK, "out of reach");
+	j->seen = seen_of(j->op, n);
+	j->over_seen = seen_of(j->op, j->over);
+	fill_want(j);
+	if (j->to)
+		add_name(&j->to_path, j->to, j->to_name);
+	if (j->from)
+		add_name(&j->from_path, j->from, j->from_name);
+	begin(j);
+	return PLAN_GO;
+}
+
+/* ---- for those who act --------------------------------------------------- */
+
+int job_heard(struct job *j, int rc)
+{
+	vfs_heard(j->v, rc < 0 ? &j->op->err : NULL);
+	return rc;
+}
+
+void job_consume(struct job *j)
+{
+	struct node *t = j->over;
+
+	if (t && t->flags & NODE_GONE && node_rparent(t) == j->to &&
+	    strcmp(node_rname(t), j->to_name) == 0)
+		node_drop(j->v, t);
+}
+
+void job_stale(struct job *j, struct node *dir)
+{
+	if (dir)
+		folder_stale(j->v, dir);
+}
+
+/* It was deleted here while it was sent: now it is to be deleted there. */
+static void leave_for_deletion(struct job *j, const struct entry *now)
+{
+	struct node *n;
+
+	if (j->to->flags & NODE_DROPPED || !j->to->dir ||
+	    node_at_remote(j->to, j->to_name))
+		return;
+	n = node_new(j->v, (enum entry_kind)j->n->kind, j->to_name);
+	node_set_remote(j->v, n, j->to, j->to_name);
+	if (now)
+		node_set_seen(j->v, n, now);
+	queue_changed(j->v, n);
+}
+
+void job_arrived(struct job *j, const struct entry *now)
+{
+	struct node *n = j->n;
+
+	job_consume(j);
+	if (n->flags & NODE_DROPPED) {
+		leave_for_deletion(j, now);
+		return;
+	}
+	node_set_remote(j->v, n, j->to, j->to_name);
+	if (now)
+		node_set_seen(j->v, n, now);
+}
+
+bool job_is_there(const struct job *j)
+{
+	return !(j->n->flags & NODE_DROPPED) && j->n->parent == j->to &&
+	       strcmp(j->n->name, j->to_name) == 0;
+}
+
+bool job_told(const struct job *j)
+{
+	const struct posix_meta *m = j->want.posix;
+	const struct node *n = j->n;
+
+	if (n->mtime != j->want.mtime)
+		return false;
+	if (!m)
+		return true;
+	if (n->has_mode && ((n->mode ^ m->mode) & 07777))
+		return false;
+	return !n->has_owner || (n->uid == m->uid && n->gid == m->gid);
+}
+
+bool all_here(const struct node *n)
+{
+	struct content *c = n->content;
+	bool is = n->flags & NODE_WHOLE;
+
+	if (is || n->kind != ENTRY_FILE || !c)
+		return is || n->kind != ENTRY_FILE;
+	pthread_mutex_lock(&c->lock);
+	is = c->whole && !c->gone;
+	pthread_mutex_unlock(&c->lock);
+	return is;
+}
+
+int job_set_new(struct job *j)
+{
+	struct node *n = j->n;
+
+	/* what a NEW file has no bytes of is taken for zeros */
+	if (!all_here(n))
+		return err_set(&j->op->err, ERR_CONFLICT,
+			       "it has changed at the place before all of it "
+			       "was here: what was written here cannot be made "
+			       "whole");
+	if (n->kind == ENTRY_FILE) {
+		n->flags &= ~(uint32_t)NODE_PART;
+		n->flags |= NODE_WHOLE | NODE_DIRTY;
+	}
+	node_set_new(j->v, n);
+	queue_changed(j->v, n);
+	return 0;
+}
+
+void job_put_opt(const struct job *j, struct put_opt *opt)
+{
+	if (j->over && j->over_seen) {
+		opt->mode = PUT_OVER;
+		opt->over = j->over_seen;
+	} else {
+		opt->mode = PUT_CREATE;
+		opt->listed = j->listed;
+	}
+}
+
+/* A weak tag names the same content as the strong one of that name. */
+static bool same_tag(const char *a, const char *b)
+{
+	a += strncmp(a, "W/", 2) == 0 ? 2 : 0;
+	b += strncmp(b, "W/", 2) == 0 ? 2 : 0;
+	return strcmp(a, b) == 0;
+}
+
+bool same_seen(const struct vfs *v, const struct entry *a,
+	       const struct entry *b)
+{
+	int64_t step = v->be->mtime_step, apart;
+
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == ENTRY_DIR)
+		return true;
+	if (a->size != b->size && a->size != SIZE_UNKNOWN &&
+	    b->size != SIZE_UNKNOWN)
+		return false;
+	if (digests_compare(&a->hash, &b->hash) >= 0)
+		return digests_compare(&a->hash, &b->hash) == 1;
+	if (a->tag && b->tag)
+		return same_tag(a->tag, b->tag);
+	if (a->mtime == MTIME_UNKNOWN || b->mtime == MTIME_UNKNOWN)
+		return true;
+	return !__builtin_sub_overflow(a->mtime, b->mtime, &apart) &&
+	       (apart == 0 || (apart < step && apart > -step));
+}
+
+bool is_missing(const struct err *e)
+{
+	return e->kind == ERR_NOT_FOUND || e->kind == ERR_NO_DIR;
+}
+
+/* -------------------------------------------------------------------------- */
+
+static int act(struct job *j)
+{
+	switch (j->action) {
+	case ACT_MKDIR: return send_mkdir(j);
+	case ACT_PUT: return send_put(j);
+	case ACT_LINK: return send_link(j);
+	case ACT_MOVE: return send_move(j);
+	case ACT_DELETE: return send_delete(j);
+	case ACT_META: return send_meta(j);
+	case ACT_NOTHING: break;
+	}
+	BUG("no action for \"%s\"", j->n->name);
+}
+
+int send_node(struct vfs *v, struct op *op, struct node *n)
+{
+	struct job j = { .v = v,
+			 .op = op,
+			 .n = n,
+			 .to_path = BUF_INIT,
+			 .from_path = BUF_INIT };
+	int what, rc;
+
+	vfs_lock(v);
+	what = plan(&j);
+	vfs_unlock(v);
+	if (what != PLAN_GO)
+		return what == PLAN_WAIT ? 1 : what < 0 ? -1 : 0;
+	rc = act(&j);
+	vfs_lock(v);
+	end(&j);
+	vfs_unlock(v);
+	buf_free(&j.to_path);
+	buf_free(&j.from_path);
+	return rc;
+}

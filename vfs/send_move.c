@@ -1,0 +1,236 @@
+/*
+ * Names at the place: folders made, things moved and deleted.
+ *
+ * Each of these may be done a second time, after a kill or a lost answer, so
+ * each takes what it was to bring about as done.  Nothing is deleted that is
+ * not what was seen: what somebody has changed there comes back here instead.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "vfs/sending.h"
+
+/* ---- folders ------------------------------------------------------------- */
+
+/* Its mode goes later, when it is full. */
+static bool has_meta(const struct job *j)
+{
+	return be_can(j->v->be, BE_SET_META) &&
+	       (j->n->has_mode || j->n->has_owner);
+}
+
+int send_mkdir(struct job *j)
+{
+	struct vfs *v = j->v;
+	struct node *n = j->n;
+	int rc = job_heard(j, be_mkdir(v->be, j->op, j->to_path.data));
+
+	if (rc < 0)
+		return -1;
+	vfs_lock(v);
+	job_arrived(j, NULL);
+	if (!(n->flags & NODE_DROPPED)) {
+		if (has_meta(j))
+			n->flags |= NODE_META;
+		else
+			n->flags &= ~(uint32_t)NODE_META;
+		/* unless it was not there, it may have been, and not empty */
+		if (!j->listed)
+			folder_stale(v, n);
+		store_save(v, n);
+	}
+	vfs_unlock(v);
+	return 0;
+}
+
+/* ---- moving -------------------------------------------------------------- */
+
+/* The place has changed it, too: that is seen when it is listed. */
+static void move_done(struct job *j, const struct entry *now)
+{
+	struct vfs *v = j->v;
+
+	vfs_lock(v);
+	if (j->n->flags & NODE_DROPPED)
+		job_stale(j, j->to);
+	else if (now && j->seen && same_seen(v, j->seen, now))
+		job_arrived(j, now);
+	else
+		job_arrived(j, NULL);
+	if (!now)
+		job_stale(j, j->to);
+	vfs_unlock(v);
+}
+
+/* As the place has it at a path; 1 there, 0 not. */
+static int look(struct job *j, const char *path, struct entry *out)
+{
+	int rc = job_heard(j, be_stat(j->v->be, j->op, path, out));
+
+	if (rc == 0)
+		return 1;
+	if (!is_missing(&j->op->err))
+		return -1;
+	err_clear(&j->op->err);
+	return 0;
+}
+
+/*
+ * It is not where it was.  If it is where it shall be, an earlier try has
+ * brought it there; or else somebody has taken it away, and it is made anew of
+ * what is here.
+ */
+static int source_is_gone(struct job *j, const struct entry *at_target)
+{
+	struct vfs *v = j->v;
+	struct node *n = j->n;
+	int rc = 0;
+
+	if (at_target && j->seen && same_seen(v, j->seen, at_target) &&
+	    !(j->over_seen && same_seen(v, j->over_seen, at_target))) {
+		move_done(j, at_target);
+		return 0;
+	}
+	vfs_lock(v);
+	job_stale(j, j->from);
+	job_stale(j, j->to);
+	if (n->parent && (n->flags & NODE_DIRTY || all_here(n)))
+		rc = job_set_new(j);
+	else
+		node_drop(v, n); /* deleted there, unchanged here */
+	vfs_unlock(v);
+	return rc;
+}
+
+static bool may_be_told(const struct err *e)
+{
+	return is_missing(e) || e->kind == ERR_EXISTS ||
+	       e->kind == ERR_CONFLICT || e->kind == ERR_IS_DIR ||
+	       e->kind == ERR_NOT_DIR;
+}
+
+/* 1: once more, whatever its content is by now. */
+static int move_refused(struct job *j, bool insist)
+{
+	const struct err why = j->op->err;
+	struct entry src, dst;
+	int from, to;
+
+	if (!may_be_told(&why))
+		return -1;
+	from = look(j, j->from_path.data, &src);
+	to = from < 0 ? -1 : look(j, j->to_path.data, &dst);
+	if (from < 0 || to < 0)
+		return -1;
+	if (!from)
+		return source_is_gone(j, to ? &dst : NULL);
+	if (to && !j->circle &&
+	    !(j->over_seen && same_seen(j->v, j->over_seen, &dst)))
+		return job_conflict(j, &dst);
+	if (!insist && why.kind == ERR_CONFLICT)
+		return 1;
+	j->op->err = why;
+	return -1;
+}
+
+static int move_folder(struct job *j)
+{
+	struct backend *be = j->v->be;
+	int rc = job_heard(j, be_move_dir(be, j->op, be, j->from_path.data,
+					  j->to_path.data));
+
+	if (rc < 0)
+		return move_refused(j, true);
+	move_done(j, j->seen ? j->seen : &j->want);
+	return 0;
+}
+
+static int move_file(struct job *j)
+{
+	struct put_opt opt = { .mtime = MTIME_UNKNOWN };
+	const struct entry *seen = j->seen;
+	struct backend *be = j->v->be;
+	struct entry now;
+	int rc;
+
+	job_put_opt(j, &opt);
+	for (;;) {
+		rc = job_heard(j, be_move(be, j->op, be, j->from_path.data,
+					  seen, j->to_path.data, &opt, &now));
+		if (rc == 0)
+			break;
+		rc = move_refused(j, !seen);
+		if (rc <= 0)
+			return rc;
+		/* to take along what somebody has made of it loses nothing */
+		seen = NULL;
+		err_clear(&j->op->err);
+	}
+	move_done(j, seen ? &now : NULL);
+	return 0;
+}
+
+int send_move(struct job *j)
+{
+	return j->n->kind == ENTRY_DIR ? move_folder(j) : move_file(j);
+}
+
+/* ---- deleting ------------------------------------------------------------ */
+
+/* It is no more, or no longer ours to delete. */
+static int delete_done(struct job *j, bool stays)
+{
+	struct vfs *v = j->v;
+
+	vfs_lock(v);
+	if (stays)
+		job_stale(j, j->from);
+	if (j->n->flags & NODE_GONE)
+		node_drop(v, j->n);
+	vfs_unlock(v);
+	if (stays)
+		vfs_tell(v,
+			 "%s was deleted here, but has changed at the "
+			 "place meanwhile: it stays",
+			 j->from_path.data);
+	return 0;
+}
+
+static int delete_folder(struct job *j)
+{
+	int rc = job_heard(j, be_rmdir(j->v->be, j->op, j->from_path.data));
+
+	if (rc == 0 || is_missing(&j->op->err))
+		return delete_done(j, false);
+	if (j->op->err.kind == ERR_NOT_EMPTY || j->op->err.kind == ERR_NOT_DIR)
+		return delete_done(j, true);
+	return -1;
+}
+
+static int delete_file(struct job *j)
+{
+	struct backend *be = j->v->be;
+	struct entry now;
+	int rc = look(j, j->from_path.data, &now);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0)
+		return delete_done(j, false);
+	if (!j->seen || !same_seen(j->v, j->seen, &now))
+		return delete_done(j, true);
+	rc = job_heard(j, be_unlink(be, j->op, j->from_path.data));
+	if (rc < 0 && !is_missing(&j->op->err))
+		return -1;
+	return delete_done(j, false);
+}
+
+int send_delete(struct job *j)
+{
+	int rc = j->n->kind == ENTRY_DIR ? delete_folder(j) : delete_file(j);
+
+	if (rc == 0)
+		err_clear(&j->op->err);
+	return rc;
+}

@@ -1,0 +1,139 @@
+#ifndef VFS_SENDING_H
+#define VFS_SENDING_H
+
+#include "vfs/parts.h"
+
+/*
+ * What the files of the queue share: queue.c (which node, and when), send.c
+ * (what it needs, and what must come first), send_file.c, send_move.c and
+ * send_meta.c (doing it), conflict.c, queue_list.c (flushing, showing),
+ * online.c.
+ */
+
+enum action {
+	ACT_NOTHING,
+	ACT_MKDIR,
+	ACT_PUT,
+	ACT_LINK, /* make a symbolic link */
+	ACT_MOVE,
+	ACT_DELETE,
+	ACT_META
+};
+
+/*
+ * One action under way.  What it was decided from is copied here with the
+ * lock held, since all of it may change while the place is asked; what has
+ * become of the place is then written into the node as it is by that time.
+ */
+struct job {
+	struct vfs *v;
+	struct op *op;
+	struct node *n;
+	enum action action;
+
+	/* At the place: where it shall be (held), and where it is, or NULL. */
+	struct node *to, *from;
+	char *to_name, *from_name;
+	struct buf to_path, from_path;
+
+	/* A deleted file that still has the name there (held), or NULL. */
+	struct node *over;
+
+	/* As the place was last seen to have them; in op->arena; or NULL. */
+	const struct entry *seen, *over_seen;
+
+	/* `to` was listed a moment ago: what is not known is not there. */
+	bool listed;
+	bool circle; /* to a name of ours, and from there later */
+
+	/* As it is here, and is to be there. */
+	struct entry want;
+	struct posix_meta meta;
+
+	struct job *next; /* in sending.jobs */
+};
+
+struct wait {
+	struct node *who, *whom; /* both held */
+};
+VEC(waits, struct wait);
+
+/* All guarded by v->lock. */
+struct sending {
+	pthread_cond_t wake; /* of those that rest */
+	pthread_cond_t tick; /* of the one among them that looks at the time */
+	pthread_t *threads;
+	unsigned n_threads, most, idle;
+	bool stop, timing;
+	struct job *jobs; /* under way */
+	struct waits waits;
+};
+
+/* ---- queue.c; all with v->lock held -------------------------------------- */
+
+/* Whether the place has to be told of it. */
+bool queue_wants(const struct node *n);
+/* Earlier, if it is queued and nothing is wrong with it. */
+void queue_hurry(struct vfs *v, struct node *n);
+/* Whatever was wrong with it: try it now. */
+void queue_now(struct vfs *v, struct node *n);
+/* `who` is tried again when something has become of `whom`. */
+void queue_wait_for(struct vfs *v, struct node *who, struct node *whom);
+/* The place is in reach again, or a while is over: look at the time anew. */
+void queue_kick(struct vfs *v);
+
+/* ---- online.c; with v->lock held ----------------------------------------- */
+bool may_ask_locked(struct vfs *v);
+
+/* ---- send.c -------------------------------------------------------------- */
+
+/*
+ * After each be_*() call, which gave `rc`: vfs_heard().  Returns rc.
+ */
+int job_heard(struct job *j, int rc) MUST_CHECK;
+/* With the lock: `j->over` is no more, since something took its place. */
+void job_consume(struct job *j);
+/* With the lock: the place has changed a folder on its own. */
+void job_stale(struct job *j, struct node *dir);
+/* With the lock: at the place it is where the job was to bring it. */
+void job_arrived(struct job *j, const struct entry *now);
+/* With the lock: it is still where, and what, the job was made for. */
+bool job_is_there(const struct job *j);
+/* Where it may go at the place: put_opt's mode, over and listed. */
+void job_put_opt(const struct job *j, struct put_opt *opt);
+/* With the lock: nothing of `j->want` has changed here meanwhile. */
+bool job_told(const struct job *j);
+/* With the lock: all of the content is on this disk. */
+bool all_here(const struct node *n);
+/* With the lock: it is nowhere at the place, and to be made of what is here. */
+int job_set_new(struct job *j) MUST_CHECK;
+/* Whether both are the same content, as far as can be told without reading. */
+bool same_seen(const struct vfs *v, const struct entry *a,
+	       const struct entry *b);
+/* Not there: no such file, or no such folder. */
+bool is_missing(const struct err *e);
+
+/* ---- each as send_node(); without the lock ------------------------------- */
+int send_put(struct job *j) MUST_CHECK;  /* send_file.c */
+int send_link(struct job *j) MUST_CHECK; /* send_meta.c */
+int send_meta(struct job *j) MUST_CHECK;
+int send_mkdir(struct job *j) MUST_CHECK; /* send_move.c */
+int send_move(struct job *j) MUST_CHECK;
+int send_delete(struct job *j) MUST_CHECK;
+
+/* ---- conflict.c ---------------------------------------------------------- */
+/*
+ * `now` stands where the job was to bring its node, and is somebody else's: it
+ * is shown there, and the node goes aside.
+ */
+int job_conflict(struct job *j, const struct entry *now) MUST_CHECK;
+
+/* ---- same.c -------------------------------------------------------------- */
+/* Whether the place's file `now` at j->to_path has just the bytes of `c`. */
+int same_bytes(struct job *j, struct content *c, const struct entry *now,
+	       bool *same) MUST_CHECK;
+/* The digests `want` (bits) of what is here. */
+int content_hash(struct content *c, struct op *op, unsigned want,
+		 struct digests *out) MUST_CHECK;
+
+#endif
