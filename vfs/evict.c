@@ -63,7 +63,7 @@ static bool evict_one(struct vfs *v, struct op *op, uint64_t ino)
 	bool known, is;
 
 	vfs_lock(v);
-	n = store_find(v, op, ino);
+	n = store_node(v, op, ino);
 	known = n;
 	is = n && n->kind == ENTRY_FILE && n->opens == 0 && !n->content &&
 	     !(n->flags & (NODE_DIRTY | NODE_LOCAL | NODE_NEW)) &&

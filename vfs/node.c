@@ -237,7 +237,7 @@ struct node *node_new(struct vfs *v, enum entry_kind kind, const char *name)
 	return node_put_back(v, v->next_ino++, kind, name);
 }
 
-void folder_free(struct folder *f)
+void folder_delete(struct folder *f)
 {
 	if (!f)
 		return;
@@ -255,7 +255,7 @@ void node_free(struct vfs *v, struct node *n)
 	*at = n->ino_next;
 	v->n_nodes--;
 	--*counter(v, n);
-	folder_free(n->dir);
+	folder_delete(n->dir);
 	free(n->name);
 	free(n->rname);
 	free(n->seen);

@@ -287,7 +287,7 @@ int store_commit(struct vfs *v, struct op *op, bool durable) MUST_CHECK;
  */
 int store_load(struct vfs *v, struct op *op, struct node *dir) MUST_CHECK;
 /* The node, and all above it, from its number; with v->lock. NULL: none. */
-struct node *store_find(struct vfs *v, struct op *op, uint64_t ino);
+struct node *store_node(struct vfs *v, struct op *op, uint64_t ino);
 /* All nodes that are NODE_PENDING, loaded with those above. At opening. */
 int store_load_pending(struct vfs *v, struct op *op) MUST_CHECK;
 /* Ranges of a file with NODE_PART, by its number. */

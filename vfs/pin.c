@@ -127,7 +127,7 @@ static int walk_one(struct walk *w, struct op *op, uint64_t ino)
 	int rc = 0;
 
 	vfs_lock(v);
-	n = store_find(v, op, ino);
+	n = store_node(v, op, ino);
 	if (n && n->flags & (NODE_GONE | NODE_DROPPED))
 		n = NULL;
 	if (n)
@@ -397,7 +397,7 @@ int vfs_pins(struct vfs *v, struct op *op, vfs_pin_fn *fn, void *arg)
 
 		buf_reset(&path);
 		vfs_lock(v);
-		n = store_find(v, op, all.at[i]);
+		n = store_node(v, op, all.at[i]);
 		if (n && !(n->flags & (NODE_GONE | NODE_DROPPED)))
 			node_path(n, &path);
 		else

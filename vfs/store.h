@@ -54,7 +54,7 @@ struct store {
 /* node.c */
 void node_free(struct vfs *v, struct node *n);
 void node_tidy(struct vfs *v, struct node *n);
-void folder_free(struct folder *f);
+void folder_delete(struct folder *f);
 
 /* store.c */
 void store_reserve(struct vfs *v); /* numbers for new nodes */

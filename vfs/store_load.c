@@ -46,7 +46,7 @@ int store_load(struct vfs *v, struct op *op, struct node *dir)
 				node_free(v, n);
 			}
 		}
-		folder_free(dir->dir);
+		folder_delete(dir->dir);
 		dir->dir = NULL;
 	}
 	return rc;
@@ -88,7 +88,7 @@ static struct node *load_gone(struct vfs *v, struct op *op, uint64_t ino)
 	return n;
 }
 
-struct node *store_find(struct vfs *v, struct op *op, uint64_t ino)
+struct node *store_node(struct vfs *v, struct op *op, uint64_t ino)
 {
 	struct node *n = node_find(v, ino);
 	struct inos path = { 0 };
@@ -189,7 +189,7 @@ static int list_pending(struct vfs *v, struct op *op, struct pendings *out)
 /* The folder at the place, loaded; or NULL. */
 static struct node *remote_folder(struct vfs *v, struct op *op, uint64_t ino)
 {
-	struct node *r = store_find(v, op, ino);
+	struct node *r = store_node(v, op, ino);
 
 	if (!r || r->kind != ENTRY_DIR || (!r->dir && store_load(v, op, r) < 0))
 		return NULL;
@@ -202,7 +202,7 @@ int store_load_pending(struct vfs *v, struct op *op)
 	int rc = list_pending(v, op, &all);
 
 	for (size_t i = 0; i < all.n && rc == 0; i++)
-		if (!store_find(v, op, all.at[i].ino))
+		if (!store_node(v, op, all.at[i].ino))
 			log_notice(v->dir, "a change of what is lost");
 	for (size_t i = 0; i < all.n; i++) {
 		struct pending *p = &all.at[i];

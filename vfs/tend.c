@@ -45,7 +45,7 @@ static bool is_left_over(struct vfs *v, struct op *op, uint64_t ino,
 	if (!store_has(v, op, ino))
 		return true;
 	vfs_lock(v);
-	n = store_find(v, op, ino);
+	n = store_node(v, op, ino);
 	is = n && !n->content &&
 	     !(n->flags & (NODE_WHOLE | NODE_PART | NODE_DIRTY));
 	vfs_unlock(v);
