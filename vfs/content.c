@@ -50,6 +50,10 @@ void content_remove(struct vfs *v, uint64_t ino)
 	char name[NAME_ROOM];
 
 	data_name(name, ino);
+	if (!v->contents) { /* the last commit, when nothing is made any more */
+		unlinkat(v->data_fd, name, 0);
+		return;
+	}
 	pthread_mutex_lock(&v->contents->files);
 	unlinkat(v->data_fd, name, 0);
 	pthread_mutex_unlock(&v->contents->files);
