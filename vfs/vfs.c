@@ -311,6 +311,7 @@ void vfs_status(struct vfs *v, struct vfs_status *out)
 	vfs_lock(v);
 	*out = v->count;
 	out->online = v->offline_until == 0;
+	queue_count(v, out);
 	vfs_unlock(v);
 }
 
