@@ -106,7 +106,7 @@ endif
 
 # Programs of the benchmark, which share nothing with ferry.
 BENCH := $(addprefix $(B)/tests/lib/,bare_puts mktree measure floor \
-	   delay_proxy fuse_floor)
+	   delay_proxy fuse_floor mount_load)
 # This one makes what only ferry's own functions can.
 $(B)/tests/lib/mkindex: %: %.o $(B)/core.a
 	$(call say,LINK)
