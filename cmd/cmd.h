@@ -82,8 +82,11 @@ struct cmd {
 	size_t opts_size;
 	const void *defaults; /* the value of `opts` before parsing */
 	const struct cmd_example *examples; /* ended by one without line */
-	const struct cmd *const *subs;      /* named "config create"; or NULL */
+	/* Named "config create"; or NULL. With `run`, too: what is none of
+	   these is an argument. */
+	const struct cmd *const *subs;
 	bool hidden;
+	bool own_signals; /* run() takes care of them, not main() */
 
 	/* 0, or -1 with cx->op.err set, which main() prints and exits with. */
 	int (*run)(struct cmd_ctx *cx);
@@ -95,9 +98,9 @@ extern const struct cmd *const commands[];
 extern const struct cmd cmd_about, cmd_cat, cmd_check, cmd_cleanup,
 	cmd_completion, cmd_config, cmd_copy, cmd_copyto, cmd_delete,
 	cmd_deletefile, cmd_hashsum, cmd_help, cmd_link, cmd_listremotes,
-	cmd_ls, cmd_lsd, cmd_lsf, cmd_lsjson, cmd_man, cmd_mkdir, cmd_move,
-	cmd_moveto, cmd_purge, cmd_rmdir, cmd_rmdirs, cmd_size, cmd_sync,
-	cmd_touch, cmd_trash, cmd_version, cmd_versions;
+	cmd_ls, cmd_lsd, cmd_lsf, cmd_lsjson, cmd_man, cmd_mkdir, cmd_mount,
+	cmd_move, cmd_moveto, cmd_purge, cmd_rmdir, cmd_rmdirs, cmd_size,
+	cmd_sync, cmd_touch, cmd_trash, cmd_umount, cmd_version, cmd_versions;
 
 /* Snapshots: those of every day have two names, and are found below "repo",
    too. */

@@ -87,7 +87,7 @@ void help_overview(struct buf *out, bool full)
 void help_usage(struct buf *out, const struct cmd *c)
 {
 	buf_addf(out, "ferry %s", c->name);
-	if (c->subs) {
+	if (c->subs && !c->run) {
 		buf_adds(out, " ");
 		for (size_t i = 0; c->subs[i]; i++)
 			buf_addf(out, "%s%s", i ? "|" : "",
@@ -124,7 +124,7 @@ void help_command(struct buf *out, const struct cmd *c)
 	for (size_t i = 0; c->groups && c->groups[i].opts; i++)
 		add_flags(out, c->groups[i].title, c->groups[i].opts);
 	add_examples(out, c->examples);
-	if (!c->subs)
+	if (!c->subs || c->run)
 		add_flags(out, "Flags of every command", global_opts);
 }
 

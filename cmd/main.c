@@ -100,6 +100,23 @@ static int setup(struct app *app)
 }
 
 /*
+ * The commands below `c` if the next argument is to name one; where `c` does
+ * something by itself, only if it does.
+ */
+static const struct cmd *const *subs_of(const struct cmd_ctx *cx,
+					const struct cmd *c)
+{
+	const char *word = cx->argc ? cx->argv[0] : "";
+
+	if (!c->subs || !c->run)
+		return c->subs;
+	for (const struct cmd *const *s = c->subs; *s; s++)
+		if (strcmp(command_word(*s), word) == 0)
+			return c->subs;
+	return NULL;
+}
+
+/*
  * The command that the first arguments name, "config create" among them; NULL
  * if there are none.  Global flags may stand before and between.
  */
@@ -120,7 +137,7 @@ static int choose(struct app *app, const struct cmd **out)
 			return -1;
 		cx->argc--;
 		cx->argv++;
-		list = (*out)->subs;
+		list = subs_of(cx, *out);
 	}
 	return 0;
 }
@@ -187,10 +204,12 @@ static int run_command(struct app *app, const struct cmd *c)
 		return wrong_usage(c, &cx->op.err);
 	if (setup(app) < 0)
 		return -1;
-	signals_start(&signals, &app->cancel, &app->term);
+	if (!c->own_signals)
+		signals_start(&signals, &app->cancel, &app->term);
 	rc = c->run(cx);
 	remotes_free(&app->remotes);
-	signals_stop(&signals);
+	if (!c->own_signals)
+		signals_stop(&signals);
 	return rc;
 }
 

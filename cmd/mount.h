@@ -1,0 +1,44 @@
+#ifndef CMD_MOUNT_H
+#define CMD_MOUNT_H
+
+#include "cmd/repo_open.h"
+#include "mount/client.h"
+#include "vfs/vfs.h"
+
+/* The flags of `ferry mount`, and of mount.ferry's -o. */
+struct mount_flags {
+	struct repo_flags repo;
+	const char *cache_mode, *umask;
+	int64_t cache_size, min_free, dir_time, write_back, read_ahead;
+	int64_t transfers;
+	int64_t uid, gid; /* -1: nobody said */
+	bool read_only, allow_other, allow_non_empty;
+	bool daemon, foreground;
+	bool kernel_write_back, default_permissions, debug;
+	struct opt_list useless; /* rclone's that mean nothing here */
+};
+
+extern const struct opt mount_opts[];
+extern const struct mount_flags mount_defaults;
+
+/* But for `dir`, `stale`, `tell` and `arg`. */
+int mount_flags_apply(const struct mount_flags *f, struct vfs_opt *out,
+		      struct err *e) MUST_CHECK;
+
+/* Mount and serve until it is unmounted. */
+int mount_serve(struct cmd_ctx *cx, const struct mount_flags *f,
+		const char *place, const char *name,
+		const char *dir) MUST_CHECK;
+
+/* The mount that the user means; `*below`: where in it. */
+int mount_find(struct cmd_ctx *cx, const char *dir, struct client *out,
+	       const char **below) MUST_CHECK;
+
+/*
+ * Ask as client_ask(), and show meanwhile how the queue becomes shorter.
+ */
+int mount_ask_and_show(struct cmd_ctx *cx, struct client *c, const char *ask,
+		       const char *path, bool now,
+		       const struct json_node **done) MUST_CHECK;
+
+#endif
