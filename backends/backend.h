@@ -58,6 +58,12 @@ struct get_opt {
 	const char *version; /* an older one, or NULL */
 
 	/*
+	 * Who reads can tell by the bytes whether they are the right ones, so
+	 * what is there need not be asked for beforehand: a request less.
+	 */
+	bool own_check;
+
+	/*
 	 * What is known of the whole content, or NULL: be_get() compares what
 	 * has come with it at the end of a whole read.
 	 */

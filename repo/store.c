@@ -165,7 +165,7 @@ static int get_part(struct store *s, struct op *op, const char *path,
 
 	for (unsigned n = 1;; n++) {
 		size_t before = dst->out->len, done = before - dst->start;
-		struct get_opt opt = { .len = -1 };
+		struct get_opt opt = { .len = -1, .own_check = true };
 
 		if (range) {
 			opt.off = off + (int64_t)done;

@@ -371,6 +371,8 @@ int jotta_get(struct backend *be, struct op *op, const char *path,
 		rc = get_version(j, op, path, &r);
 	else if (is_part && opt->tag && opt->len != 0)
 		rc = get_part(j, op, path, &r);
+	else if (is_part && opt->own_check && opt->len != 0)
+		rc = ask_content(j, op, path, &r);
 	else if (is_held)
 		rc = get_held(j, op, path, &r);
 	else

@@ -369,6 +369,13 @@ int webdav_get(struct backend *be, struct op *op, const char *path,
 			       "no older versions are kept");
 	if (opt->len > 0 && __builtin_add_overflow(opt->off, opt->len, &end))
 		d.len = -1;
+	if (opt->own_check && !opt->tag && opt->len != 0) {
+		if (download(w, op, path, &d) == 0)
+			return 0;
+		/* all of it instead of a part: its ETag is needed */
+		if (op->err.kind != ERR_UNSUPPORTED)
+			return -1;
+	}
 	if ((!opt->tag || opt->len == 0) &&
 	    look_at_file(w, op, path, opt->tag, &d) < 0)
 		return -1;
