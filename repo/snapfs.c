@@ -345,8 +345,9 @@ static int snapfs_open(const struct remote_conf *conf, const char *root,
 	f->root = xstrdup(root);
 	f->shared = remotes_share(conf->remotes, share_key(&op->arena, conf),
 				  snap_repo_new, snap_repo_drop);
-	identity =
-		arena_printf(&op->arena, "repo:%s:%s", inner->identity, root);
+	identity = arena_printf(&op->arena, "repo%s:%s:%s",
+				f->conf.tree ? "-tree" : "", inner->identity,
+				root);
 	backend_init(&f->base, &snapfs_ops, conf->name, identity,
 		     caps | (inner->caps & BE_REMOTE));
 	f->base.hashes = (1u << HASH_TYPES) - 1;

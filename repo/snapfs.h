@@ -16,7 +16,9 @@
  *	snapfs_view.c	snapshots by id, time, host and tag: view=tree
  *	snapfs_folder.c	trees that were read, kept for a while
  *	snapfs_entry.c	a node as an entry
- *	snapfs_read.c	a file's blobs, some ahead
+ *	snapfs_read.c	a file's bytes, some ahead
+ *	snapfs_part.c	blobs that lie side by side, with one request
+ *	snapfs_kept.c	blobs of which more may be wanted soon
  *
  * The root is a folder of snapshots; with the option view=tree it is one of
  * folders, for the mount (`ferry mount --repo PLACE` is that of the place
@@ -70,6 +72,15 @@ struct folder {
 	uint64_t used; /* when, by a count of uses */
 };
 
+/* A blob's text that was needed in part only. */
+struct kept {
+	struct id id;
+	struct buf text;
+	unsigned users; /* these two: guarded by snap_repo.lock */
+	uint64_t used;
+};
+
+VEC(kepts, struct kept *);
 VEC(folders, struct folder *);
 VEC(coders, struct coder *);
 
@@ -83,6 +94,8 @@ struct snap_open {
 	struct snaps snaps;   /* names that were resolved: they stay so */
 	struct folders folders;
 	size_t folder_bytes;
+	struct kepts kept;
+	size_t kept_bytes;
 	uint64_t uses;
 	int64_t ahead; /* bytes that are being read ahead */
 
@@ -174,6 +187,42 @@ void folder_free(struct folder *f);
 /* 1: `*out`, in the op's arena, is what has this name; 0: nothing; -1. */
 int folder_find(struct snap_repo *s, struct op *op, struct folder *f,
 		const char *name, size_t len, struct node *out) MUST_CHECK;
+
+/* A blob that was kept, to be given back with kept_put(); or NULL. */
+struct kept *kept_get(struct snap_repo *s, const struct id *id);
+void kept_put(struct snap_repo *s, struct kept *k); /* NULL is fine */
+/* Keep it for a while. */
+void kept_add(struct snap_repo *s, const struct id *id, const char *text,
+	      size_t n);
+void kepts_drop(struct kepts *all);
+
+/* Blobs that lie side by side in one pack. */
+VEC(ends, size_t);
+struct part {
+	const struct id *ids; /* the caller's */
+	size_t n;
+	struct id pack;
+	int64_t off, end;       /* of the sealed bytes */
+	int64_t text_len;       /* as the index says */
+	struct buf sealed, one; /* memory to work with */
+	struct buf text;        /* what part_read() has read */
+	struct ends ends;       /* where in it each blob ends */
+};
+
+/* A data blob's place; one that no index has is ERR_CORRUPT. */
+int snapfs_blob_at(struct snap_repo *s, struct op *op, const struct id *id,
+		   struct blob_at *at) MUST_CHECK;
+int64_t snapfs_text_len(const struct pack_blob *b);
+
+/*
+ * The first of `n` blobs and those that follow in the same place, as long as
+ * they take at most `max` bytes; then their texts, wherever they are by then.
+ * A part begins as { BUF_INIT ... }, and may be used again.
+ */
+int part_plan(struct snap_repo *s, struct op *op, const struct id *ids,
+	      size_t n, int64_t max, struct part *p) MUST_CHECK;
+int part_read(struct snap_repo *s, struct op *op, struct part *p) MUST_CHECK;
+void part_free(struct part *p);
 
 /* What is at a path of the backend. */
 struct spot {

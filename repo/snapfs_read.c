@@ -8,18 +8,20 @@
 #include "repo/snapfs.h"
 
 enum {
-	AHEAD = 4,                /* blobs of one file */
+	AHEAD = 8, /* parts of one file */
+	AHEAD_LOCAL = 4,
+	PART_MAX = 4 << 20, /* bytes; the first ones are smaller */
+	PART_MAX_LOCAL = 1 << 20,
 	AHEAD_MAX = 64 << 20,     /* bytes, of all files together */
 	AHEAD_ONE_MAX = 32 << 20, /* bytes of one file */
 	THREADS_REMOTE = 16,
 	WRITE_AT_ONCE = 1 << 20
 };
 
-/* A blob that is being read by somebody else. */
+/* Blobs that are being read by somebody else, or by us. */
 struct ahead {
 	struct reading *reading;
-	const struct id *id;
-	struct buf text;
+	struct part part;
 	struct err err;
 	int64_t cost; /* taken from the bytes ahead; 0: it is not in use */
 	bool over;    /* guarded by s->lock */
@@ -31,54 +33,38 @@ struct reading {
 	const struct node *node;
 	struct group *group; /* NULL: nothing is read ahead */
 	struct ahead ahead[AHEAD];
-	size_t next; /* the first blob that nobody reads yet */
-	size_t end;  /* behind the last one that is needed */
+	bool remote;         /* many requests, large ones */
+	size_t now, planned; /* parts: the one at hand, those that have begun */
+	size_t next;         /* the first blob that is in no part yet */
+	size_t end;          /* behind the last one that is needed */
 	int64_t taken;
+	int64_t start; /* where in the file the part at hand begins */
+	int64_t off, to;
+	struct sink *dst;
 };
 
-static int text_len(struct snap_repo *s, struct op *op, const struct id *id,
-		    int64_t *len)
-{
-	char hex[ID_HEX + 1];
-	struct blob_at at;
-
-	if (!index_find(s->open.repo->index, BLOB_DATA, id, &at)) {
-		err_set(&op->err, ERR_CORRUPT,
-			"its data blob %s is in no index", id_hex(id, hex));
-		if (!snapfs_learned(s, op) ||
-		    !index_find(s->open.repo->index, BLOB_DATA, id, &at))
-			return -1;
-		err_clear(&op->err);
-	}
-	*len = at.blob.raw_len || at.blob.len >= ENVELOPE_EXTRA
-		       ? (int64_t)pack_blob_text_len(&at.blob)
-		       : 0;
-	return 0;
-}
-
 /*
- * The blobs that hold [off, end): from `*first`, which begins at `*start`, to
- * before `*behind`.  Those in front must be known, for their length.
+ * The blobs that hold what is asked for.  Those in front must be known, for
+ * their length.
  */
-static int needed(struct snap_repo *s, struct op *op, const struct node *n,
-		  int64_t off, int64_t end, size_t *first, size_t *behind,
-		  int64_t *start)
+static int needed(struct reading *r, struct op *op)
 {
+	const struct node *n = r->node;
 	int64_t at = 0, len;
+	struct blob_at where;
 	size_t i;
 
-	*first = *behind = 0;
-	*start = 0;
-	for (i = 0; i < n->ncontent && at < end; i++) {
-		if (text_len(s, op, &n->content[i], &len) < 0)
+	for (i = 0; i < n->ncontent && at < r->to; i++) {
+		if (snapfs_blob_at(r->s, op, &n->content[i], &where) < 0)
 			return -1;
-		if (at + len <= off) {
-			*first = i + 1;
-			*start = at + len;
+		len = snapfs_text_len(&where.blob);
+		if (at + len <= r->off) {
+			r->next = i + 1;
+			r->start = at + len;
 		}
 		at += len; /* each below 4 GiB: no 2^31 of them fit a tree */
 	}
-	*behind = i;
+	r->end = i;
 	return 0;
 }
 
@@ -87,7 +73,7 @@ static int read_ahead(struct op *op, void *arg)
 	struct ahead *a = arg;
 	struct snap_repo *s = a->reading->s;
 
-	a->rc = snapfs_blob(s, op, BLOB_DATA, a->id, &a->text);
+	a->rc = part_read(s, op, &a->part);
 	if (a->rc < 0)
 		a->err = op->err;
 	err_clear(&op->err);
@@ -139,44 +125,69 @@ static void give_back(struct reading *r, struct ahead *a)
 	a->cost = 0;
 }
 
-/* While `now` is at hand, have those that follow read. */
-static int send_ahead(struct reading *r, struct op *op, size_t now)
+/*
+ * The next part: a blob at first, so that something comes soon, and larger
+ * ones when much is asked for.
+ */
+static int plan(struct reading *r, struct op *op, struct ahead *a)
 {
-	if (r->next <= now)
-		r->next = now + 1;
-	while (r->next < r->end && r->next < now + AHEAD) {
-		struct ahead *a = &r->ahead[r->next % AHEAD];
-		int64_t len;
+	int64_t max = r->remote ? PART_MAX : PART_MAX_LOCAL;
+	size_t n = r->planned == 0 ? 1 : r->end - r->next;
 
-		if (text_len(r->s, op, &r->node->content[r->next], &len) < 0)
+	if (r->planned < 4)
+		max >>= 3 - r->planned;
+	return part_plan(r->s, op, &r->node->content[r->next], n, max,
+			 &a->part);
+}
+
+static void planned(struct reading *r, const struct ahead *a)
+{
+	r->planned++;
+	r->next += a->part.n;
+}
+
+/* While one part is at hand, have those that follow read. */
+static int send_ahead(struct reading *r, struct op *op)
+{
+	size_t most = r->now + (r->remote ? AHEAD : AHEAD_LOCAL);
+
+	while (r->next < r->end && r->planned < most) {
+		struct ahead *a = &r->ahead[r->planned % AHEAD];
+		int64_t cost;
+
+		if (plan(r, op, a) < 0)
 			return -1;
-		if (!take(r, len + 1))
+		cost = a->part.text_len + (a->part.end - a->part.off) + 1;
+		if (!take(r, cost))
 			return 0;
 		if (!r->group)
 			r->group = group_new(pool_of(r->s, op));
-		a->cost = len + 1;
-		a->id = &r->node->content[r->next];
+		a->cost = cost;
 		a->over = false;
 		if (group_add(r->group, op, read_ahead, a) < 0) {
 			give_back(r, a);
 			return -1;
 		}
-		r->next++;
+		planned(r, a);
 	}
 	return 0;
 }
 
-/* Have blob `i` in its place. */
-static int have(struct reading *r, struct op *op, size_t i)
+/* Have the next part in its place. */
+static int have(struct reading *r, struct op *op)
 {
-	struct ahead *a = &r->ahead[i % AHEAD];
-	bool sent = r->next > i;
+	struct ahead *a = &r->ahead[r->now % AHEAD];
+	bool sent = r->planned > r->now;
 
-	if (send_ahead(r, op, i) < 0)
+	if (!sent) {
+		if (plan(r, op, a) < 0)
+			return -1;
+		planned(r, a);
+	}
+	if (send_ahead(r, op) < 0)
 		return -1;
 	if (!sent)
-		return snapfs_blob(r->s, op, BLOB_DATA, &r->node->content[i],
-				   &a->text);
+		return part_read(r->s, op, &a->part);
 	pthread_mutex_lock(&r->s->lock);
 	while (!a->over) /* it looks itself whether it is called off */
 		pthread_cond_wait(&r->s->changed, &r->s->lock);
@@ -199,22 +210,67 @@ static int push(struct op *op, struct sink *dst, const char *p, size_t n)
 	return 0;
 }
 
-static int read_all(struct reading *r, struct op *op, size_t first,
-		    int64_t start, int64_t off, int64_t end, struct sink *dst)
+/* What is asked for of the text of a blob, or more, that begins at r->start. */
+static int push_text(struct reading *r, struct op *op, const char *text,
+		     size_t n)
 {
-	for (size_t i = first; i < r->end; i++) {
-		struct ahead *a = &r->ahead[i % AHEAD];
-		int64_t from, to, len;
+	int64_t len = (int64_t)n;
+	int64_t from = r->off > r->start ? r->off - r->start : 0;
+	int64_t to = r->to - r->start < len ? r->to - r->start : len;
 
-		if (have(r, op, i) < 0)
+	if (from < to && push(op, r->dst, text + from, (size_t)(to - from)) < 0)
+		return -1;
+	r->start += len;
+	return 0;
+}
+
+/* Of a blob at one of the two ends more may be asked for soon. */
+static void keep_ends(struct reading *r, const struct part *p)
+{
+	int64_t start = r->start;
+	size_t at = 0;
+
+	for (size_t i = 0; i < p->ends.n; i++) {
+		size_t n = p->ends.at[i] - at;
+		int64_t end = start + (int64_t)n;
+
+		if ((r->off > start && r->off < end) ||
+		    (r->to > start && r->to < end))
+			kept_add(r->s, &p->ids[i], p->text.data + at, n);
+		at = p->ends.at[i];
+		start = end;
+	}
+}
+
+/* The first blob may be one that was kept. */
+static int read_kept(struct reading *r, struct op *op)
+{
+	struct kept *k;
+	int rc;
+
+	if (r->next == r->end)
+		return 0;
+	k = kept_get(r->s, &r->node->content[r->next]);
+	if (!k)
+		return 0;
+	r->next++;
+	rc = push_text(r, op, k->text.data, k->text.len);
+	kept_put(r->s, k);
+	return rc;
+}
+
+static int read_all(struct reading *r, struct op *op)
+{
+	if (needed(r, op) < 0 || read_kept(r, op) < 0)
+		return -1;
+	for (; r->now < r->planned || r->next < r->end; r->now++) {
+		struct ahead *a = &r->ahead[r->now % AHEAD];
+
+		if (have(r, op) < 0)
 			return -1;
-		len = (int64_t)a->text.len;
-		from = off > start ? off - start : 0;
-		to = end - start < len ? end - start : len;
-		if (from < to &&
-		    push(op, dst, a->text.data + from, (size_t)(to - from)) < 0)
+		keep_ends(r, &a->part);
+		if (push_text(r, op, a->part.text.data, a->part.text.len) < 0)
 			return -1;
-		start += len;
 		give_back(r, a);
 	}
 	return 0;
@@ -223,20 +279,23 @@ static int read_all(struct reading *r, struct op *op, size_t first,
 int snapfs_read(struct snap_repo *s, struct op *op, const struct node *n,
 		int64_t off, int64_t len, struct sink *dst)
 {
-	struct reading r = { .s = s, .node = n };
+	struct reading r = { .s = s,
+			     .node = n,
+			     .off = off,
+			     .dst = dst,
+			     .remote = be_can(s->open.be, BE_REMOTE) };
 	struct err why;
-	int64_t end, start;
-	size_t first;
 	int rc;
 
-	if (len < 0 || __builtin_add_overflow(off, len, &end))
-		end = INT64_MAX;
-	rc = needed(s, op, n, off, end, &first, &r.end, &start);
-	for (size_t i = 0; i < AHEAD; i++)
-		r.ahead[i] = (struct ahead){ .reading = &r, .text = BUF_INIT };
-	r.next = first;
-	if (rc == 0)
-		rc = read_all(&r, op, first, start, off, end, dst);
+	if (len < 0 || __builtin_add_overflow(off, len, &r.to))
+		r.to = INT64_MAX;
+	for (size_t i = 0; i < AHEAD; i++) {
+		struct part *p = &r.ahead[i].part;
+
+		r.ahead[i].reading = &r;
+		p->sealed = p->one = p->text = (struct buf)BUF_INIT;
+	}
+	rc = read_all(&r, op);
 	why = op->err;
 	/* The tasks tell what failed in r.ahead, and so never fail. */
 	if (r.group && group_wait(r.group, op) < 0 && rc == 0)
@@ -245,7 +304,7 @@ int snapfs_read(struct snap_repo *s, struct op *op, const struct node *n,
 		op->err = why;
 	for (size_t i = 0; i < AHEAD; i++) {
 		give_back(&r, &r.ahead[i]);
-		buf_free(&r.ahead[i].text);
+		part_free(&r.ahead[i].part);
 	}
 	return rc;
 }
