@@ -242,10 +242,10 @@ static bool is_near(struct vfs *v, const struct stream *s, int64_t off)
 static struct stream *bringing(const struct want *w, int64_t off, bool soon)
 {
 	for (struct stream *s = w->c->streams; s; s = s->next) {
-		if (s->off || s->at >= s->end || off >= s->end)
+		if (s->off || off >= s->end)
 			continue;
-		if (s->whole ||
-		    (off >= s->at && (!soon || is_near(w->v, s, off))))
+		if (s->whole || (off >= s->at && s->at < s->end &&
+				 (!soon || is_near(w->v, s, off))))
 			return s;
 	}
 	return NULL;
@@ -412,7 +412,7 @@ static int wait_for(struct want *w, struct op *op, struct stream *s,
 
 	s->refs++;
 	while (rc == 0 && !s->done && !c->gone &&
-	       (s->whole || s->at < gap->end) && s->at < s->end) {
+	       (s->whole || (s->at < gap->end && s->at < s->end))) {
 		if (s->wake_at > gap->end)
 			s->wake_at = gap->end;
 		if (s->limit < gap->end) {
