@@ -11,6 +11,7 @@
 #include "cmd/events.h"
 #include "cmd/globals.h"
 #include "cmd/help.h"
+#include "cmd/mount_helper.h"
 #include "cmd/opt.h"
 #include "cmd/out.h"
 #include "cmd/process.h"
@@ -297,7 +298,9 @@ int main(int argc, char **argv)
 				   .globals = &app.globals,
 				   .remotes = &app.remotes,
 				   .term = &app.term };
-	rc = run(&app);
+	rc = argc && mount_helper_is(argv[0]) ? mount_helper_args(&app.cx) : 0;
+	if (rc == 0)
+		rc = run(&app);
 	if (rc < 0)
 		status = complain(&app);
 	err_clear(&app.cx.op.err);

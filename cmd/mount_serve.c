@@ -191,7 +191,7 @@ static int find_folders(struct serve *s, const char **data)
 				    s->cx->remotes->state_dir, name);
 	*data = cache ? arena_printf(&op->arena, "%s/mounts/%s", cache, name)
 		      : s->at.folder;
-	return file_make_dirs(op, s->at.folder);
+	return 0;
 }
 
 static bool is_within(const char *path, const char *top)
@@ -226,6 +226,41 @@ static int check_apart(const struct serve *s, const char *data, struct err *e)
 			       "keeps its files",
 			       s->dir,
 			       is_within(data, s->dir) ? data : s->at.folder);
+	return 0;
+}
+
+/*
+ * A place that was never mounted is looked at, so that a wrong name or password
+ * is told; one that is known may be out of reach.
+ */
+static int check_place(const struct serve *s, const char *data)
+{
+	struct op *op = &s->cx->op;
+	const char *known = arena_printf(&op->arena, "%s/data", data);
+	unsigned tries = s->be->tries;
+	struct entry e;
+	int rc;
+
+	if (access(known, F_OK) == 0)
+		return 0;
+	s->be->tries = 1;
+	rc = be_stat(s->be, op, "", &e);
+	s->be->tries = tries;
+	if (rc == 0 && e.kind != ENTRY_DIR)
+		return err_set(&op->err, ERR_NOT_DIR, "\"%s\" is not a folder",
+			       s->at.place);
+	if (rc == 0)
+		return 0;
+	if (op->err.kind == ERR_NOT_FOUND || op->err.kind == ERR_NO_DIR)
+		return err_set(&op->err, ERR_NOT_FOUND,
+			       "there is no folder \"%s\"", s->at.place);
+	if (!err_info(op->err.kind)->retry)
+		return -1;
+	log_notice(s->at.place,
+		   "it does not answer, and nothing of it is here "
+		   "yet: %s",
+		   op->err.msg);
+	err_clear(&op->err);
 	return 0;
 }
 
@@ -307,7 +342,8 @@ static int serve_place(struct serve *s)
 	int rc;
 
 	if (mount_flags_apply(s->flags, &vo, &op->err) < 0 ||
-	    find_folders(s, &data) < 0 || check_apart(s, data, &op->err) < 0)
+	    find_folders(s, &data) < 0 || check_apart(s, data, &op->err) < 0 ||
+	    check_place(s, data) < 0 || file_make_dirs(op, s->at.folder) < 0)
 		return -1;
 	mo.read_only = vo.read_only;
 	m = mount_new(&mo);
