@@ -274,17 +274,18 @@ static void sweep(struct merge *m, bool whole)
 	struct nodes lost = { 0 };
 	struct folder *f = m->dir->dir;
 
+	/* these first: they may be among the names, too, under another */
+	for (struct node *n = NULL; (n = node_away(m->dir, n));) {
+		if (!(n->flags & NODE_FOUND))
+			*nodes_add(&lost) = n;
+		n->flags &= ~(uint32_t)NODE_FOUND;
+	}
 	for (size_t b = 0; b < f->buckets; b++)
 		for (struct node *n = f->names[b]; n; n = n->next) {
 			if (!(n->flags & NODE_FOUND) && is_at_place(n))
 				*nodes_add(&lost) = n;
 			n->flags &= ~(uint32_t)NODE_FOUND;
 		}
-	for (struct node *n = NULL; (n = node_away(m->dir, n));) {
-		if (!(n->flags & NODE_FOUND))
-			*nodes_add(&lost) = n;
-		n->flags &= ~(uint32_t)NODE_FOUND;
-	}
 	for (size_t i = 0; i < lost.n; i++)
 		node_hold(lost.at[i]);
 	for (size_t i = 0; i < lost.n; i++) {
