@@ -56,7 +56,7 @@ class Mount:
     def start_ferry(self, place):
         self.spawn([self.bench.ferry, "mount", place, self.dir,
                     "--vfs-write-back", "200ms"],
-                   XDG_CACHE_HOME=self.cache, XDG_STATE_HOME=self.cache)
+                   FERRY_CACHE_DIR=self.cache, FERRY_STATE_DIR=self.cache)
 
     def start_davfs(self, place):
         """It keeps its cache where its own user may; newer kernels ask for
@@ -82,7 +82,8 @@ class Mount:
 
     def stop(self):
         if self.name == "ferry":
-            command = [self.bench.ferry, "umount", self.dir]
+            command = ["env", "FERRY_STATE_DIR=" + self.cache,
+                       self.bench.ferry, "umount", self.dir]
         else:
             command = ["umount", self.dir]
         for _ in range(50):

@@ -5,8 +5,8 @@
 . "$(dirname "$0")/../lib/e2e.sh"
 # shellcheck source=tests/lib/webdav.sh
 . "$(dirname "$0")/../lib/webdav.sh"
-# shellcheck source=tests/lib/mount.sh
-. "$(dirname "$0")/../lib/mount.sh"
+# shellcheck source=tests/lib/mounts.sh
+. "$(dirname "$0")/../lib/mounts.sh"
 need apache2 rsync
 can_mount
 
@@ -159,7 +159,7 @@ check "mounted while away: what was read is there" \
 refused_file "mounted while away: the rest is not" "$C/other/1"
 check "mounted while away: a write" sh -c "echo x >'$C/dir/offline'"
 check "mounted while away: umount leaves it for the next time" \
-	bounded 30 "$FERRY" umount "$C" --now
+	timeout 30 env FERRY_STATE_DIR="${CACHE[c]}" "$FERRY" umount "$C" --now
 wait "${MOUNT_PID[c]}"
 MOUNT_PID[c]=
 P=$(at silent c)
@@ -267,6 +267,7 @@ exec 7<&-
 # ---- pinned -----------------------------------------------------------------
 umnt c
 mnt c "$(at dav c)" || e2e_end
+export FERRY_CACHE_DIR=${CACHE[c]} FERRY_STATE_DIR=${CACHE[c]}
 exits 0 "pin" mount pin "$C" dir
 echo later >"$F/c/dir/later"
 at_place
@@ -286,6 +287,7 @@ check "pinned: all of it is there" sh -c "cat '$C'/dir/[0-9]* '$C'/dir/deep/* \
 start_server
 exits 0 "unpin" mount unpin "$C" dir
 exits 0 "pins, none" mount pins "$C"
+unset FERRY_CACHE_DIR FERRY_STATE_DIR
 umnt c
 
 # ---- fio --------------------------------------------------------------------

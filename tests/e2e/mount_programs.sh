@@ -5,8 +5,8 @@
 . "$(dirname "$0")/../lib/e2e.sh"
 # shellcheck source=tests/lib/webdav.sh
 . "$(dirname "$0")/../lib/webdav.sh"
-# shellcheck source=tests/lib/mount.sh
-. "$(dirname "$0")/../lib/mount.sh"
+# shellcheck source=tests/lib/mounts.sh
+. "$(dirname "$0")/../lib/mounts.sh"
 need apache2 git rsync sqlite3 make gcc tar
 can_mount
 export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b \

@@ -6,8 +6,8 @@
 . "$(dirname "$0")/../lib/e2e.sh"
 # shellcheck source=tests/lib/webdav.sh
 . "$(dirname "$0")/../lib/webdav.sh"
-# shellcheck source=tests/lib/mount.sh
-. "$(dirname "$0")/../lib/mount.sh"
+# shellcheck source=tests/lib/mounts.sh
+. "$(dirname "$0")/../lib/mounts.sh"
 need apache2 rsync
 can_mount
 
