@@ -67,7 +67,8 @@ enum node_flag {
 	NODE_DROPPED = 1 << 22,    /* by node_drop(): only its users are left */
 	NODE_WAITS = 1 << 23,      /* in the queue, for another node */
 	NODE_AWAITED = 1 << 24,    /* some node waits for it */
-	NODE_FORGOT = 1 << 25      /* a row may claim content that is gone */
+	NODE_FORGOT = 1 << 25,     /* a row may claim content that is gone */
+	NODE_UNSURE = 1 << 26      /* may be somewhere else at the place */
 };
 
 enum {
