@@ -63,6 +63,8 @@ static int check(const struct vfs *v, struct op *op, const struct rename *r)
 				r->n ? r->new_name : r->name);
 	if (r->flags & RENAME_NOREPLACE && r->old)
 		return vfs_fail(op, EEXIST, "\"%s\"", r->new_name);
+	if (r->n == r->old)
+		return 0;
 	if (is_within(r->to, r->n) || (exchange && is_within(r->from, r->old)))
 		return vfs_fail(op, EINVAL, "\"%s\" into itself", r->name);
 	/* the kernel has seen to that; a folder that holds `n` is not empty */
