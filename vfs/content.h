@@ -32,10 +32,10 @@ struct contents {
 	pthread_t tender, pinner;
 	bool tending, pinning; /* the threads were started */
 	struct neighbour {
-		uint64_t parent;
-		int64_t when;  /* a small file of it was read last */
-		unsigned read; /* so many of them, one shortly after another */
-		char *till;    /* the last name that was begun ahead, or NULL */
+		uint64_t parent, ino; /* a small file that was read last */
+		int64_t when;
+		unsigned read; /* so many, one shortly after another */
+		uint64_t till; /* the last one that was begun ahead */
 	} neighbour;
 };
 

@@ -649,6 +649,235 @@ static void without_a_cache_what_was_read_goes(void)
 	bed_end(&b);
 }
 
+/* ---- at once ------------------------------------------------------------- */
+
+enum { THREADS = 4, ROUNDS = 150 };
+
+struct worker {
+	pthread_t thread;
+	struct vfs_file *file;
+	uint64_t seed;
+	unsigned me;
+	unsigned done;
+};
+
+static void start_all(struct worker *w, void *(*fn)(void *))
+{
+	for (unsigned i = 0; i < THREADS; i++) {
+		w[i].me = i;
+		w[i].seed = i + 1;
+		CHECK(pthread_create(&w[i].thread, NULL, fn, &w[i]) == 0);
+	}
+}
+
+static void join_all(struct worker *w)
+{
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(w[i].thread, NULL);
+}
+
+static int64_t worker_draw(struct worker *w, int64_t below)
+{
+	struct model m = { .seed = w->seed };
+	int64_t n = draw(&m, below);
+
+	w->seed = m.seed;
+	return n;
+}
+
+/* Each has every fourth block to itself, and changes or reads it. */
+static void *change_blocks(void *arg)
+{
+	enum { BLOCK = 4096 };
+	struct worker *w = arg;
+	struct op op = op_begin(&b.p.cancel);
+	bool mine[256] = { false };
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		int64_t k = worker_draw(w, 128) * THREADS + w->me;
+		int64_t off = k * BLOCK;
+		uint64_t seed = mine[k / THREADS] ? 99 : 7;
+		uint8_t p[BLOCK];
+
+		if (worker_draw(w, 2)) {
+			for (int64_t j = 0; j < BLOCK; j++)
+				p[j] = bytes_at(99, off + j);
+			CHECK(vfs_write(b.v, &op, w->file, p, BLOCK, off) == 0);
+			mine[k / THREADS] = true;
+			continue;
+		}
+		CHECK(read_with(&op, w->file, p, BLOCK, off) == BLOCK);
+		for (int64_t j = 0; j < BLOCK; j++)
+			CHECK(p[j] == bytes_at(seed, off + j));
+		if (i % 50 == 49)
+			CHECK(vfs_fsync(b.v, &op, w->file) == 0);
+	}
+	op_end(&op);
+	return NULL;
+}
+
+static void several_read_and_write_a_file_that_is_being_fetched(void)
+{
+	struct worker w[THREADS] = { 0 };
+	struct vfs_file *f;
+
+	bed_begin(&b, ":mem:");
+	CHECK(put_bytes(&b.p, b.be, "f", 7, 4 * MIB) == 0);
+	f = open_file("f", O_RDWR);
+	for (unsigned i = 0; i < THREADS; i++)
+		w[i].file = f;
+	start_all(w, change_blocks);
+	join_all(w);
+	check_bytes(f, 7, 3 * MIB, MIB);
+	close_file(f);
+	bed_flush(&b);
+	bed_end(&b);
+}
+
+static bool is_of(const uint8_t *p, size_t n, uint64_t seed, int64_t off)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != bytes_at(seed, off + (int64_t)i))
+			return false;
+	return true;
+}
+
+/* Each reading is of one version or the other, never of both. */
+static void *read_blocks(void *arg)
+{
+	struct worker *w = arg;
+	struct op op = op_begin(&b.p.cancel);
+	uint8_t p[20000];
+	int64_t off;
+	ssize_t n;
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		off = worker_draw(w, 2 * MIB - 20000);
+		n = read_with(&op, w->file, p, sizeof(p), off);
+		if (n < 0) /* changed too often meanwhile */
+			continue;
+		CHECK(n == sizeof(p));
+		CHECK(is_of(p, sizeof(p), 1, off) ||
+		      is_of(p, sizeof(p), 2, off));
+		w->done++;
+	}
+	op_end(&op);
+	return NULL;
+}
+
+static void no_reading_is_of_two_versions(void)
+{
+	struct worker w[THREADS] = { 0 };
+	unsigned done = 0;
+
+	bed_begin(&b, ":mem:");
+	b.opt.dir_time = 0;
+	bed_reopen(&b);
+	CHECK(put_bytes(&b.p, b.be, "f", 1, 2 * MIB) == 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		w[i].file = open_file("f", O_RDONLY);
+	start_all(w, read_blocks);
+	for (unsigned i = 0; i < 20; i++) {
+		CHECK(put_bytes(&b.p, b.be, "f", 1 + i % 2, 2 * MIB) == 0);
+		(void)bed_ino(&b, "f");
+	}
+	join_all(w);
+	for (unsigned i = 0; i < THREADS; i++) {
+		done += w[i].done;
+		vfs_release(b.v, w[i].file);
+	}
+	CHECK(done > ROUNDS);
+	bed_end(&b);
+}
+
+static void small_neighbours_are_fetched_ahead(void)
+{
+	struct trick *t = bed_begin_trick(&b, ":mem:");
+	struct vfs_file *f;
+	char name[20];
+
+	t->base.caps |= BE_REMOTE;
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "f%02u", i);
+		CHECK(put_bytes(&b.p, b.be, name, i, 1000) == 0);
+	}
+	bed_reopen_trick(&b, t);
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(name, sizeof(name), "f%02u", i);
+		f = open_file(name, O_RDONLY);
+		check_bytes(f, i, 0, 1000);
+		vfs_release(b.v, f);
+	}
+	for (unsigned i = 0; i < 1000 && t->n[CALL_GET] < 8; i++)
+		usleep(10000);
+	CHECK(t->n[CALL_GET] >= 8 && t->n[CALL_GET] <= 50);
+	for (unsigned i = 3; i < 100; i++) {
+		snprintf(name, sizeof(name), "f%02u", i);
+		f = open_file(name, O_RDONLY);
+		check_bytes(f, i, 0, 1000);
+		vfs_release(b.v, f);
+	}
+	CHECK(t->n[CALL_GET] == 100);
+	bed_end_trick(&b, t);
+}
+
+/* ---- pins ---------------------------------------------------------------- */
+
+struct pin_sums {
+	int64_t bytes, missing;
+	unsigned n;
+};
+
+static int add_pin(void *arg, struct op *op, const char *path, int64_t bytes,
+		   int64_t missing)
+{
+	struct pin_sums *s = arg;
+
+	(void)op;
+	CHECK_STR(path, "d");
+	s->bytes += bytes;
+	s->missing += missing;
+	s->n++;
+	return 0;
+}
+
+static struct pin_sums pins(void)
+{
+	struct pin_sums s = { 0 };
+
+	CHECK(vfs_pins(b.v, &b.p.op, add_pin, &s) == 0);
+	return s;
+}
+
+static void what_is_pinned_comes_and_stays(void)
+{
+	struct trick *t = bed_begin_trick(&b, ":mem:");
+	char name[20];
+
+	for (unsigned i = 0; i < 10; i++) {
+		snprintf(name, sizeof(name), "d/e/f%u", i);
+		CHECK(put_bytes(&b.p, b.be, name, i, 100000) == 0);
+	}
+	CHECK(put_bytes(&b.p, b.be, "d/large", 1, 3 * MIB) == 0);
+	CHECK(bed_rc(&b, vfs_unpin(b.v, &b.p.op, "d")) == ENOENT);
+	CHECK(bed_rc(&b, vfs_pin(b.v, &b.p.op, "nothing")) == ENOENT);
+	CHECK(vfs_pin(b.v, &b.p.op, "d") == 0);
+	for (unsigned i = 0; i < 1000 && pins().missing; i++)
+		usleep(10000);
+	CHECK(pins().n == 1 && pins().bytes == 1000000 + 3 * MIB);
+	CHECK(pins().missing == 0);
+	b.opt.cache_size = 1000;
+	bed_reopen_trick(&b, t);
+	CHECK(evict(b.v, &b.p.op) == 0);
+	CHECK(pins().n == 1 && pins().missing == 0);
+	CHECK(t->n[CALL_GET] == 11);
+	CHECK(vfs_unpin(b.v, &b.p.op, "d") == 0);
+	CHECK(pins().n == 0);
+	CHECK(evict(b.v, &b.p.op) == 0);
+	CHECK(on_disk() <= 1000);
+	bed_end_trick(&b, t);
+}
+
 int main(void)
 {
 	RUN(a_reader_gets_what_the_place_has);
@@ -668,5 +897,9 @@ int main(void)
 	RUN(what_was_closed_survives_a_kill);
 	RUN(more_than_the_budget_goes_but_not_what_is_only_here);
 	RUN(without_a_cache_what_was_read_goes);
+	RUN(several_read_and_write_a_file_that_is_being_fetched);
+	RUN(no_reading_is_of_two_versions);
+	RUN(small_neighbours_are_fetched_ahead);
+	RUN(what_is_pinned_comes_and_stays);
 	return 0;
 }
