@@ -474,10 +474,8 @@ static int forget(struct forgetting *f)
 
 	if ((f->cx->argc ? by_name(f) : by_policy(f)) < 0)
 		return -1;
-	if (!f->o->dry_run && ids->n &&
-	    (lock_check(f->s.lock, op) < 0 ||
-	     files_remove(f->s.repo, op, FILE_SNAPSHOT, ids->at, ids->n, NULL) <
-		     0))
+	if (!f->o->dry_run && files_remove(f->s.repo, op, FILE_SNAPSHOT,
+					   ids->at, ids->n, f->s.lock) < 0)
 		return -1;
 	return print_removed(f);
 }

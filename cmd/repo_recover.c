@@ -70,7 +70,7 @@ static int recover_cmd_run(struct cmd_ctx *cx)
 	if (rc == 0)
 		rc = repo_load_index(s.repo, &cx->op, bad_index, &report);
 	if (rc == 0)
-		rc = recover_run(s.repo, &cx->op, &opt, &result);
+		rc = recover_run(s.repo, &cx->op, s.lock, &opt, &result);
 	repo_report_stop(&report);
 	if (rc == 0)
 		rc = print_sum(cx, &result);

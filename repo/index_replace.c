@@ -179,10 +179,8 @@ static int replace(struct replace *p, struct op *op, struct lock *lock)
 	if (rc == 0)
 		rc = write_file(p, op);
 	if (rc == 0)
-		rc = lock_check(lock, op);
-	if (rc == 0)
 		rc = files_remove(p->r, op, FILE_INDEX, p->old.at, p->old.n,
-				  NULL);
+				  lock);
 	return rc;
 }
 

@@ -102,13 +102,12 @@ static int remove_packs(struct prune *p, struct op *op, struct lock *lock,
 			const uint8_t *gone)
 {
 	struct ids ids = { 0 };
-	int rc = lock_check(lock, op);
+	int rc;
 
 	for (uint32_t i = 0; i < p->packs; i++)
 		if (bit_is_set(gone, i) && p->pack[i].fate != FATE_FORGET)
 			index_pack_id(p->r->index, i, ids_add(&ids));
-	if (rc == 0)
-		rc = files_remove(p->r, op, FILE_PACK, ids.at, ids.n, NULL);
+	rc = files_remove(p->r, op, FILE_PACK, ids.at, ids.n, lock);
 	ids_free(&ids);
 	return rc;
 }
@@ -145,7 +144,7 @@ static int carry_out(struct prune *p, struct op *op, struct lock *lock,
 	if (rc == 0) {
 		store_sweep(p->r->store, op);
 		rc = files_remove(p->r, op, FILE_PACK, p->strays.at,
-				  p->strays.n, NULL);
+				  p->strays.n, lock);
 	}
 	if (rc == 0)
 		rc = move_blobs(p, op, lock, about);

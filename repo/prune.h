@@ -73,10 +73,12 @@ int index_replace(struct repo *r, struct op *op, struct lock *lock,
 
 /*
  * Remove files of a type, several at once where that is faster.  Those that
- * are gone already are fine.
+ * are gone already are fine.  None is removed once `lock` is lost.  Those that
+ * are not packs are gone on stable storage, too, when it returns: what they
+ * named may follow.
  */
 int files_remove(struct repo *r, struct op *op, enum file_type t,
 		 const struct id *ids, size_t n,
-		 _Atomic int64_t *done) MUST_CHECK;
+		 struct lock *lock) MUST_CHECK;
 
 #endif

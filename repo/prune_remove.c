@@ -15,7 +15,7 @@ struct removal {
 	enum file_type type;
 	const struct id *ids;
 	size_t n;
-	_Atomic int64_t *done;
+	struct lock *lock;
 	atomic_size_t next;
 	atomic_bool failed;
 };
@@ -31,38 +31,50 @@ static int work(struct op *op, void *arg)
 		if (i >= m->n)
 			break;
 		rc = op_check(op);
+		/* whoever took it for stale may need by now what goes */
+		if (rc == 0)
+			rc = lock_check(m->lock, op);
 		if (rc == 0)
 			rc = store_remove(m->r->store, op, m->type, &m->ids[i]);
-		if (rc == 0 && m->done)
-			atomic_fetch_add(m->done, 1);
 	}
 	if (rc < 0)
 		atomic_store(&m->failed, true);
 	return rc;
 }
 
-int files_remove(struct repo *r, struct op *op, enum file_type t,
-		 const struct id *ids, size_t n, _Atomic int64_t *done)
+static int remove_all(struct removal *m, struct op *op)
 {
-	struct removal m = {
-		.r = r, .type = t, .ids = ids, .n = n, .done = done
-	};
+	struct repo *r = m->r;
 	bool remote = be_can(store_backend(r->store), BE_REMOTE);
 	size_t threads = remote ? store_calls(r->store) : LOCAL_THREADS;
 	struct pool *p;
 	struct group *g;
 	int rc = 0;
 
-	if (threads > n)
-		threads = n;
+	if (threads > m->n)
+		threads = m->n;
 	if (threads < 2)
-		return work(op, &m);
+		return work(op, m);
 	p = pool_new((unsigned)threads, (unsigned)threads, op->cancel);
 	g = group_new(p);
 	for (size_t i = 0; rc == 0 && i < threads; i++)
-		rc = group_add(g, op, work, &m);
+		rc = group_add(g, op, work, m);
 	if (group_wait(g, op) < 0)
 		rc = -1;
 	pool_free(p);
 	return rc;
+}
+
+int files_remove(struct repo *r, struct op *op, enum file_type t,
+		 const struct id *ids, size_t n, struct lock *lock)
+{
+	struct removal m = {
+		.r = r, .type = t, .ids = ids, .n = n, .lock = lock
+	};
+
+	if (n == 0)
+		return 0;
+	if (remove_all(&m, op) < 0)
+		return -1;
+	return t == FILE_PACK ? 0 : store_flush(r->store, op);
 }

@@ -22,6 +22,7 @@ VEC(roots, struct root);
 
 struct recovery {
 	struct repo *r;
+	struct lock *held; /* or NULL */
 	const struct recover_opt *opt;
 	struct blob_set *led_to; /* trees that something names */
 	uint32_t entries;
@@ -200,7 +201,7 @@ static void add_root(struct tree_writer *w, const struct root *root,
 static int save_tree(struct recovery *v, struct op *op, struct coder *c,
 		     const struct roots *roots, struct id *tree)
 {
-	const struct saver_opt so = { 0 };
+	const struct saver_opt so = { .lock = v->held };
 	struct saver *s = saver_new(v->r, &so, op->cancel);
 	struct node_time now = node_time_local(clock_wall());
 	struct buf b = BUF_INIT;
@@ -239,16 +240,19 @@ static int save_snapshot(struct recovery *v, struct op *op,
 	s.uid = who.uid;
 	s.gid = who.gid;
 	rc = save_tree(v, op, c, roots, &s.tree);
+	if (rc == 0 && v->held)
+		rc = lock_check(v->held, op);
 	if (rc == 0)
 		rc = snapshot_save(v->r, op, c, &s, id);
 	coder_free(c);
 	return rc;
 }
 
-int recover_run(struct repo *r, struct op *op, const struct recover_opt *opt,
-		struct recover_result *out)
+int recover_run(struct repo *r, struct op *op, struct lock *lock,
+		const struct recover_opt *opt, struct recover_result *out)
 {
 	struct recovery v = { .r = r,
+			      .held = lock,
 			      .opt = opt,
 			      .led_to = blob_set_new(r->index),
 			      .entries = index_entries(r->index) };

@@ -275,13 +275,15 @@ static void note_gone(struct repair *p)
 }
 
 static int write_file(struct repair *p, struct op *op, struct coder *c,
-		      struct index_writer *w)
+		      struct index_writer *w, struct lock *lock)
 {
 	struct id id;
 	int rc;
 
 	if (w->packs == 0)
 		return 0;
+	if (lock_check(lock, op) < 0)
+		return -1;
 	index_write_end(w);
 	rc = repo_save_file(p->r, op, c, FILE_INDEX, w->out->data, w->out->len,
 			    &id);
@@ -307,18 +309,16 @@ static int write_index(struct repair *p, struct op *op, struct lock *lock)
 			index_write_begin(&w, &json);
 		index_write_pack(&w, &id, blobs.at, blobs.n);
 		if (w.blobs >= INDEX_FILE_BLOBS)
-			rc = write_file(p, op, c, &w);
+			rc = write_file(p, op, c, &w, lock);
 	}
 	if (rc == 0)
-		rc = write_file(p, op, c, &w);
+		rc = write_file(p, op, c, &w, lock);
 	pack_blobs_free(&blobs);
 	buf_free(&json);
 	coder_free(c);
 	if (rc == 0)
-		rc = lock_check(lock, op);
-	if (rc == 0)
 		rc = files_remove(p->r, op, FILE_INDEX, p->old.at, p->old.n,
-				  NULL);
+				  lock);
 	return rc;
 }
 

@@ -232,9 +232,7 @@ static int remove_packs(struct salvage *s, struct op *op, struct lock *lock,
 	rc = index_replace(s->r, op, lock, gone);
 	free(gone);
 	if (rc == 0)
-		rc = lock_check(lock, op);
-	if (rc == 0)
-		rc = files_remove(s->r, op, FILE_PACK, packs, n, NULL);
+		rc = files_remove(s->r, op, FILE_PACK, packs, n, lock);
 	return rc;
 }
 

@@ -128,10 +128,7 @@ static int remove_old(struct rewriter *w, struct op *op, struct lock *lock,
 		tell(o, REWRITE_REMOVED, &v->at[i], NULL);
 	}
 	if (!o->dry_run && old.n) {
-		rc = lock_check(lock, op);
-		if (rc == 0)
-			rc = files_remove(w->r, op, FILE_SNAPSHOT, old.at,
-					  old.n, NULL);
+		rc = files_remove(w->r, op, FILE_SNAPSHOT, old.at, old.n, lock);
 	}
 	ids_free(&old);
 	return rc;

@@ -552,6 +552,16 @@ int store_remove(struct store *s, struct op *op, enum file_type t,
 	return store_op_end(&own, op, rc);
 }
 
+int store_flush(struct store *s, struct op *op)
+{
+	struct op own = store_op(op);
+	int rc = 0;
+
+	if (!s->dry_run && be_can(s->be, BE_FLUSH))
+		rc = be_flush(s->be, &own);
+	return store_op_end(&own, op, rc);
+}
+
 int store_size(struct store *s, struct op *op, enum file_type t,
 	       const struct id *id, int64_t *size)
 {

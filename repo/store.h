@@ -97,6 +97,9 @@ int store_replace_config(struct store *s, struct op *op, const void *p,
 int store_remove(struct store *s, struct op *op, enum file_type t,
 		 const struct id *id) MUST_CHECK;
 
+/* What was removed is gone on stable storage, too. */
+int store_flush(struct store *s, struct op *op) MUST_CHECK;
+
 /*
  * Remove the temporary files of killed runs that listing packs has come across
  * on a local disk (not those of running ones).  One that stays is no failure.

@@ -4,7 +4,9 @@
 #include "lib/file.h"
 #include "repo/lock_keep.h"
 #include "repo/prune_parts.h"
+#include "repo/recover.h"
 #include "repo/saver.h"
+#include "repo/tree.h"
 
 static struct memory_repo m;
 static struct repo *r;
@@ -123,6 +125,80 @@ static void the_index_is_not_replaced_without_a_lock(void)
 	end();
 }
 
+/* A pack with a blob of data and one with a tree that nothing leads to. */
+static void store_two_packs(bool index)
+{
+	const struct saver_opt opt = { .no_index = !index };
+	struct saver *s = saver_new(r, &opt, &m.places.cancel);
+	const struct node n = { .name = "x",
+				.name_len = 1,
+				.type = NODE_FIFO,
+				.user = "",
+				.group = "" };
+	struct id id = { { 0 } };
+	struct buf text = BUF_INIT;
+	struct tree_writer w;
+	struct saved saved;
+
+	add(s, 0);
+	tree_begin(&w, &text);
+	tree_add(&w, &n);
+	tree_end(&w);
+	CHECK(saver_add(s, op, m.coder, BLOB_TREE, text.data, text.len, &id,
+			&saved) == 0);
+	CHECK(saver_flush(s, op) == 0);
+	saver_free(s);
+	buf_free(&text);
+	CHECK(files(FILE_PACK) == 2);
+}
+
+static void nothing_is_removed_once_the_lock_is_lost(void)
+{
+	struct id id[2];
+
+	begin(":mem:");
+	store_two_packs(true);
+	for (uint32_t i = 0; i < 2; i++)
+		index_pack_id(r->index, i, &id[i]);
+	CHECK(files_remove(r, op, FILE_PACK, id, 1, lock) == 0);
+	CHECK(files(FILE_PACK) == 1);
+	lose_lock();
+	CHECK(files_remove(r, op, FILE_PACK, id, 2, lock) < 0 &&
+	      op->err.kind == ERR_LOCKED);
+	CHECK(files(FILE_PACK) == 1);
+	end();
+}
+
+static void what_is_found_again_is_not_saved_without_a_lock(void)
+{
+	const struct recover_opt opt = { 0 };
+	struct recover_result result;
+
+	begin(":mem:");
+	store_two_packs(true);
+	lose_lock();
+	CHECK(recover_run(r, op, lock, &opt, &result) < 0 &&
+	      op->err.kind == ERR_LOCKED);
+	CHECK(files(FILE_SNAPSHOT) == 0 && files(FILE_PACK) == 2);
+	end();
+}
+
+/* A power cut must not bring back what names packs that are gone. */
+static void packs_stay_if_the_index_may_come_back(void)
+{
+	uint8_t gone[1] = { 3 };
+
+	scratch_begin(&tmp);
+	begin(arena_printf(&tmp.op.arena,
+			   ":fault,remote=\"%s\",op=flush,error=io:", tmp.dir));
+	store_two_packs(true);
+	CHECK(files(FILE_INDEX) == 1);
+	CHECK(index_replace(r, op, lock, gone) < 0 && op->err.kind == ERR_IO);
+	CHECK(files(FILE_INDEX) == 0);
+	end();
+	scratch_end(&tmp);
+}
+
 static void a_damaged_pack_is_not_adopted(void)
 {
 	const struct saver_opt opt = { .no_index = true };
@@ -159,6 +235,9 @@ int main(void)
 	RUN(no_index_names_packs_that_a_prune_may_have_removed);
 	RUN(nothing_is_stored_once_the_lock_is_lost);
 	RUN(the_index_is_not_replaced_without_a_lock);
+	RUN(nothing_is_removed_once_the_lock_is_lost);
+	RUN(what_is_found_again_is_not_saved_without_a_lock);
+	RUN(packs_stay_if_the_index_may_come_back);
 	RUN(a_damaged_pack_is_not_adopted);
 	return 0;
 }
