@@ -181,36 +181,35 @@ static size_t split_path(const char *path, struct path_part *out)
 }
 
 /*
- * Whether the pattern's parts from `i` on match those of the path from `k` on,
- * or a beginning of these.
+ * Whether the pattern matches the path or a beginning of it.  What stands
+ * between two "**" is looked for as far to the left as it may be, which leaves
+ * most to what follows: so only the last "**" ever has to take more.
  */
-static bool match_from(const struct parts *p, size_t i,
-		       const struct path_part *s, size_t k, size_t n)
-{
-	for (; i < p->n; i++, k++) {
-		if (strcmp(p->at[i], "**") == 0) {
-			while (i + 1 < p->n && strcmp(p->at[i + 1], "**") == 0)
-				i++;
-			for (; k <= n; k++)
-				if (match_from(p, i + 1, s, k, n))
-					return true;
-			return false;
-		}
-		if (k >= n || !match_part(p->at[i], s[k].at, s[k].len))
-			return false;
-	}
-	return true;
-}
-
-static bool match_pattern(const struct pattern *p, const struct path_part *s,
+static bool match_pattern(const struct pattern *q, const struct path_part *s,
 			  size_t n)
 {
-	if (p->rooted)
-		return match_from(&p->parts, 0, s, 0, n);
-	for (size_t k = 0; k < n; k++)
-		if (match_from(&p->parts, 0, s, k, n))
-			return true;
-	return false;
+	const struct parts *p = &q->parts;
+	bool star = !q->rooted; /* as if there were a "**" in front */
+	size_t behind = 0, taken = 0, i = 0, k = 0;
+
+	if (star && n == 0)
+		return false;
+	while (i < p->n) {
+		if (strcmp(p->at[i], "**") == 0) {
+			star = true;
+			behind = ++i;
+			taken = k;
+		} else if (k < n && match_part(p->at[i], s[k].at, s[k].len)) {
+			i++;
+			k++;
+		} else if (star && taken < n) {
+			i = behind;
+			k = ++taken;
+		} else {
+			return false;
+		}
+	}
+	return true;
 }
 
 /* Whether something below this folder could be matched. */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "lib/buf.h"
 #include "tests/harness.h"
 
 static bool one(const char *pattern, const char *path, bool ignore_case)
@@ -95,6 +96,23 @@ static void a_folder_is_left_out_only_if_nothing_below_it_can_match(void)
 	patterns_free(p);
 }
 
+/* Each "**" more used to take fifty times as long. */
+static void many_double_asterisks_take_no_time(void)
+{
+	struct buf pattern = BUF_INIT, path = BUF_INIT;
+
+	for (int i = 0; i < 20; i++)
+		buf_adds(&pattern, "a/**/");
+	buf_adds(&pattern, "b");
+	for (int i = 0; i < 300; i++)
+		buf_adds(&path, "/a");
+	CHECK(!one(pattern.data, path.data, false));
+	buf_adds(&path, "/b/c");
+	CHECK(one(pattern.data, path.data, false));
+	buf_free(&pattern);
+	buf_free(&path);
+}
+
 static void what_is_no_pattern_is_refused(void)
 {
 	static const char *const bad[] = { "[a", "a\\", "[]", "[a-]", "" };
@@ -115,6 +133,7 @@ int main(void)
 	RUN(the_last_pattern_that_matches_decides);
 	RUN(case_is_ignored_where_that_is_said);
 	RUN(a_folder_is_left_out_only_if_nothing_below_it_can_match);
+	RUN(many_double_asterisks_take_no_time);
 	RUN(what_is_no_pattern_is_refused);
 	return 0;
 }
