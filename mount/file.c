@@ -7,9 +7,40 @@
 
 enum { ACCESS_FLAGS = O_ACCMODE | O_TRUNC | O_EXCL | O_APPEND };
 
+/*
+ * An open file.  A reader still has it when its bytes are on their way: by then
+ * the program may have closed it, and another thread been told so.
+ */
+struct handle {
+	struct vfs_file *file;
+	atomic_uint users; /* the kernel is one */
+};
+
+static uintptr_t handle_new(struct vfs_file *f)
+{
+	struct handle *h = xcalloc(1, sizeof(*h));
+
+	h->file = f;
+	atomic_init(&h->users, 1);
+	return (uintptr_t)h;
+}
+
+static struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
 static struct vfs_file *file_of(const struct fuse_file_info *fi)
 {
-	return (struct vfs_file *)(uintptr_t)fi->fh;
+	return handle_of(fi)->file;
+}
+
+static void handle_drop(struct mount *m, struct handle *h)
+{
+	if (atomic_fetch_sub(&h->users, 1) > 1)
+		return;
+	vfs_release(m->vfs, h->file);
+	free(h);
 }
 
 /*
@@ -42,10 +73,10 @@ static void do_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	}
 	end_request(w, req);
 	entry_of(&a, &e);
-	fi->fh = (uintptr_t)f;
+	fi->fh = handle_new(f);
 	fi->keep_cache = vfs_file_unchanged(f);
 	if (fuse_reply_create(req, &e, fi) < 0) {
-		vfs_release(m->vfs, f);
+		handle_drop(m, handle_of(fi));
 		vfs_forget(m->vfs, a.ino, 1);
 	}
 	reply_over(w);
@@ -63,10 +94,10 @@ static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	end_request(w, req);
-	fi->fh = (uintptr_t)f;
+	fi->fh = handle_new(f);
 	fi->keep_cache = vfs_file_unchanged(f);
 	if (fuse_reply_open(req, fi) < 0)
-		vfs_release(m->vfs, f);
+		handle_drop(m, handle_of(fi));
 	reply_over(w);
 }
 
@@ -76,16 +107,17 @@ static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	struct mount *m = mount_of(req);
 	struct worker *w = begin_request(m, req);
 	struct fuse_bufvec b = FUSE_BUFVEC_INIT(0);
+	struct handle *h = handle_of(fi);
 	size_t got;
 	int fd;
 
 	(void)ino;
-	if (vfs_read_begin(m->vfs, &w->op, file_of(fi), off, size, &fd, &got) <
-	    0) {
+	if (vfs_read_begin(m->vfs, &w->op, h->file, off, size, &fd, &got) < 0) {
 		reply_result(w, req, -1);
 		return;
 	}
 	end_request(w, req);
+	atomic_fetch_add(&h->users, 1);
 	b.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK | FUSE_BUF_FD_RETRY;
 	b.buf[0].size = got;
 	b.buf[0].fd = fd;
@@ -94,7 +126,8 @@ static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		fuse_reply_data(req, &b, 0);
 	else
 		fuse_reply_buf(req, NULL, 0);
-	vfs_read_end(m->vfs, file_of(fi));
+	vfs_read_end(m->vfs, h->file);
+	handle_drop(m, h);
 	reply_over(w);
 }
 
@@ -138,7 +171,7 @@ static void do_release(fuse_req_t req, fuse_ino_t ino,
 		       struct fuse_file_info *fi)
 {
 	(void)ino;
-	vfs_release(mount_of(req)->vfs, file_of(fi));
+	handle_drop(mount_of(req), handle_of(fi));
 	fuse_reply_err(req, 0);
 }
 
