@@ -321,7 +321,7 @@ static int restore_entry(struct restore *rs, struct op *op, struct dest *dir,
 		return verify_file(rs, op, dir, n);
 	if (dest_make(rs, op, dir) < 0)
 		return restore_tell(rs, op, dir, n->name);
-	if (n->links > 1 && link_groups_find(rs, dir, n, &group)) {
+	if (n->links > 1 && link_groups_find(rs, op, dir, n, &group)) {
 		restore_count(rs, 0);
 		return window_add_alias(rs, op, dir, n, group);
 	}

@@ -85,7 +85,48 @@ static uint64_t content_of(const struct node *n)
 	return h ^ n->device;
 }
 
-bool link_groups_find(struct restore *rs, struct dest *dir,
+/* Whether it is what the node was: as far as "if-changed" would look. */
+static bool looks_like(const struct stat *st, enum node_type type,
+		       uint64_t size, const struct timespec *mtime)
+{
+	return st->st_mtim.tv_sec == mtime->tv_sec &&
+	       st->st_mtim.tv_nsec == mtime->tv_nsec &&
+	       S_ISREG(st->st_mode) == (type == NODE_FILE) &&
+	       (type != NODE_FILE || (uint64_t)st->st_size == size);
+}
+
+static bool may_stay(const struct restore *rs)
+{
+	return rs->opt->overwrite == OVERWRITE_NEVER ||
+	       rs->opt->overwrite == OVERWRITE_IF_NEWER;
+}
+
+/* Something else has this name, and keeps it: no other name leads there. */
+static bool is_taken(struct restore *rs, struct op *op, struct dest *dir,
+		     const struct node *n)
+{
+	const struct err why = op->err;
+	const struct timespec mtime = { n->mtime.sec, n->mtime.ns };
+	const struct meta mine = { .times = { mtime, mtime } };
+	struct stat st;
+	bool own, taken;
+	int at;
+
+	if (!may_stay(rs) || dir->fresh)
+		return false;
+	at = dest_open(op, dir, &own);
+	if (at < 0) {
+		op->err = why; /* whoever makes the file finds out */
+		return false;
+	}
+	taken = fstatat(at, n->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		!may_replace(rs, &mine, &st) &&
+		!looks_like(&st, n->type, n->size, &mtime);
+	dest_close(at, own);
+	return taken;
+}
+
+bool link_groups_find(struct restore *rs, struct op *op, struct dest *dir,
 		      const struct node *n, struct link_group **out)
 {
 	struct link_groups *g = rs->groups;
@@ -105,7 +146,7 @@ bool link_groups_find(struct restore *rs, struct dest *dir,
 		*out = l;
 		return true;
 	}
-	if (g->list.n == UINT32_MAX - 1)
+	if (g->list.n == UINT32_MAX - 1 || is_taken(rs, op, dir, n))
 		return false;
 	l = xcalloc(1, sizeof(*l));
 	l->inode = n->inode;
@@ -158,7 +199,7 @@ static bool is_linked(struct op *op, const struct alias *a,
 	return same;
 }
 
-/* What has the first name may have been left as it was, and be another file. */
+/* What has the first name may be another file since is_taken() looked. */
 static int check_first(struct restore *rs, struct op *op, const struct alias *a)
 {
 	const struct link_group *g = a->group;
@@ -166,8 +207,7 @@ static int check_first(struct restore *rs, struct op *op, const struct alias *a)
 	bool own;
 	int at, rc;
 
-	if (rs->opt->overwrite != OVERWRITE_NEVER &&
-	    rs->opt->overwrite != OVERWRITE_IF_NEWER)
+	if (!may_stay(rs))
 		return 0;
 	at = dest_open(op, g->dir, &own);
 	if (at < 0)
@@ -178,10 +218,7 @@ static int check_first(struct restore *rs, struct op *op, const struct alias *a)
 	dest_close(at, own);
 	if (rc < 0)
 		return -1;
-	if (st.st_mtim.tv_sec == a->mtime.tv_sec &&
-	    st.st_mtim.tv_nsec == a->mtime.tv_nsec &&
-	    S_ISREG(st.st_mode) == (a->type == NODE_FILE) &&
-	    (a->type != NODE_FILE || (uint64_t)st.st_size == a->size))
+	if (looks_like(&st, a->type, a->size, &a->mtime))
 		return 0;
 	return err_set(&op->err, ERR_CONFLICT,
 		       "it is one file with \"%s\", which was not to be "

@@ -243,8 +243,11 @@ int special_restore(struct restore *rs, struct op *op, struct dest *dir,
 /* restore_links.c */
 struct link_groups *link_groups_new(void);
 void link_groups_free(struct restore *rs, struct op *op, struct link_groups *g);
-/* Whether the node is a further name; else *out is its new group or NULL. */
-bool link_groups_find(struct restore *rs, struct dest *dir,
+/*
+ * Whether the node is a further name; else *out is its new group, or NULL where
+ * another name is to be the first, since this one stays as it is.
+ */
+bool link_groups_find(struct restore *rs, struct op *op, struct dest *dir,
 		      const struct node *n, struct link_group **out);
 /* It is done with, restored or not. */
 void alias_over(struct restore *rs, struct op *op, const struct alias *a);
