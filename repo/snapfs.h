@@ -251,9 +251,12 @@ int view_list(struct snapfs *f, struct op *op, const char *path, entry_fn *fn,
 	      void *arg) MUST_CHECK;
 void view_drop(struct snap_view *v); /* NULL is fine */
 
-/* Those that the place's options leave, sorted by time, in `a`. */
+/*
+ * Of these files, or all (NULL), those that the place's options leave; sorted
+ * by time, in `a`.
+ */
 int snapfs_snapshots(struct snapfs *f, struct op *op, struct arena *a,
-		     struct snapshots *out) MUST_CHECK;
+		     const struct ids *ids, struct snapshots *out) MUST_CHECK;
 struct snap snap_of(const struct snapshot *s);
 /* How many digits tell the ids of all of these apart; at least 8. */
 size_t snap_digits(const struct snapshots *all);

@@ -237,15 +237,17 @@ size_t snap_digits(const struct snapshots *all)
 }
 
 int snapfs_snapshots(struct snapfs *f, struct op *op, struct arena *a,
-		     struct snapshots *out)
+		     const struct ids *ids, struct snapshots *out)
 {
+	struct repo *r = f->shared->open.repo;
 	const struct snapshot_filter filter = filter_of(f, a);
 	struct acct *acct = op->acct;
 	int rc;
 
 	op->acct = NULL;
-	rc = snapshots_load(f->shared->open.repo, op, a, &filter, pass_over,
-			    NULL, out);
+	rc = ids ? snapshots_load_some(r, op, a, &filter, ids, pass_over, NULL,
+				       out)
+		 : snapshots_load(r, op, a, &filter, pass_over, NULL, out);
 	op->acct = acct;
 	return rc;
 }
@@ -273,7 +275,7 @@ int snapfs_list_snapshots(struct snapfs *f, struct op *op, entry_fn *fn,
 {
 	struct snapshots all = { 0 };
 	struct arena a = { 0 };
-	int rc = snapfs_snapshots(f, op, &a, &all);
+	int rc = snapfs_snapshots(f, op, &a, NULL, &all);
 	size_t digits = snap_digits(&all);
 
 	for (size_t i = 0; rc == 0 && i < all.n; i++)

@@ -212,7 +212,7 @@ static int look(struct snapfs *f, struct op *op, const struct snap_view *old,
 	ids_sort(&v->ids);
 	if (rc < 0 || (old && same_ids(&old->ids, &v->ids)))
 		goto out;
-	rc = snapfs_snapshots(f, op, &a, &all);
+	rc = snapfs_snapshots(f, op, &a, &v->ids, &all);
 	/* after the snapshots, so that it has all that is in them */
 	if (rc == 0)
 		rc = snapfs_reindex(f->shared, op, 0, &news);

@@ -130,9 +130,9 @@ int snapshot_compare(const void *a, const void *b)
 	return memcmp(&x->id, &y->id, sizeof(x->id));
 }
 
-int snapshots_load(struct repo *r, struct op *op, struct arena *a,
-		   const struct snapshot_filter *f, repo_bad_fn *bad, void *arg,
-		   struct snapshots *out)
+int snapshots_load_some(struct repo *r, struct op *op, struct arena *a,
+			const struct snapshot_filter *f, const struct ids *ids,
+			repo_bad_fn *bad, void *arg, struct snapshots *out)
 {
 	static const struct snapshot_filter all;
 	struct loading l = { .filter = f ? f : &all, .arena = a, .out = out };
@@ -143,15 +143,25 @@ int snapshots_load(struct repo *r, struct op *op, struct arena *a,
 				   .bad = bad,
 				   .arg = &l,
 				   .bad_arg = arg };
-	struct ids ids = { 0 };
-	int rc = ids_list(r->store, op, FILE_SNAPSHOT, &ids);
+	int rc;
 
 	pthread_mutex_init(&l.lock, NULL);
-	if (rc == 0)
-		rc = each_file(op, &each, &ids);
+	rc = each_file(op, &each, ids);
 	if (out->n)
 		qsort(out->at, out->n, sizeof(*out->at), snapshot_compare);
 	pthread_mutex_destroy(&l.lock);
+	return rc;
+}
+
+int snapshots_load(struct repo *r, struct op *op, struct arena *a,
+		   const struct snapshot_filter *f, repo_bad_fn *bad, void *arg,
+		   struct snapshots *out)
+{
+	struct ids ids = { 0 };
+	int rc = ids_list(r->store, op, FILE_SNAPSHOT, &ids);
+
+	if (rc == 0)
+		rc = snapshots_load_some(r, op, a, f, &ids, bad, arg, out);
 	ids_free(&ids);
 	return rc;
 }

@@ -67,6 +67,13 @@ int snapshots_load(struct repo *r, struct op *op, struct arena *a,
 		   const struct snapshot_filter *f, repo_bad_fn *bad, void *arg,
 		   struct snapshots *out) MUST_CHECK;
 
+/* Of these files, and no others (each.h). */
+struct ids;
+int snapshots_load_some(struct repo *r, struct op *op, struct arena *a,
+			const struct snapshot_filter *f, const struct ids *ids,
+			repo_bad_fn *bad, void *arg,
+			struct snapshots *out) MUST_CHECK;
+
 /*
  * "latest" (of those that match), an id or the beginning of one, each with
  * "~N" (N before it, of those that match) and ":PATH" behind it: `*path` is
