@@ -6,6 +6,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "vfs/sending.h"
 
 /*
  * What the place has, into what is known.  A name that the place has is looked
@@ -42,16 +43,17 @@ void merge_tell(struct merge *m)
 
 /* ---- what is at the place no longer -------------------------------------- */
 
-/* What is here of a file or link would make it again. */
+/* What was written or moved is wanted; all else, somebody has deleted. */
+static bool is_wanted(const struct node *n)
+{
+	return n->flags & (NODE_DIRTY | NODE_AWAY);
+}
+
+/* Of a file or link: what is here is all that it takes. */
 static bool can_make(const struct node *n)
 {
-	if (n->flags & NODE_DIRTY)
-		return true;
-	/* what was moved is wanted; what was not, somebody else deleted */
-	if (!(n->flags & NODE_AWAY))
-		return false;
-	return n->kind == ENTRY_FILE ? n->flags & NODE_WHOLE
-				     : n->target != NULL;
+	return n->kind == ENTRY_LINK ? n->target != NULL
+				     : n->kind == ENTRY_FILE && all_here(n);
 }
 
 static void make_again(struct vfs *v, struct node *n)
@@ -110,10 +112,12 @@ static void vanish(struct merge *m, struct node *n)
 		vanish_inside(m, n);
 	if (n->flags & NODE_GONE)
 		node_drop(m->v, n);
-	else if (n->kind == ENTRY_DIR ? n->dir && n->dir->n : can_make(n))
+	else if (n->kind == ENTRY_DIR ? n->dir && n->dir->n
+				      : is_wanted(n) && can_make(n))
 		make_again(m->v, n);
-	else
+	else if (!(n->flags & NODE_DIRTY))
 		drop(m, n);
+	/* else what was written here stays, and the queue tells the user */
 }
 
 /* ---- what is there ------------------------------------------------------- */
