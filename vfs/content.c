@@ -74,6 +74,7 @@ void content_count(struct vfs *v, int64_t bytes)
 	t->total += bytes;
 	if (t->total < 0)
 		t->total = 0;
+	v->count.cached = t->total;
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -352,9 +353,13 @@ int content_save(struct vfs *v, struct op *op, struct content *c)
 	if (!gone)
 		rc = store_set_ranges(v, op, n->ino, &have);
 	if (!gone && rc == 0 && any) {
-		uint32_t is = whole ? NODE_WHOLE : NODE_PART;
+		uint32_t is;
 
 		vfs_lock(v);
+		/* it may have become whole meanwhile, and never less */
+		pthread_mutex_lock(&c->lock);
+		is = c->whole ? NODE_WHOLE : NODE_PART;
+		pthread_mutex_unlock(&c->lock);
 		if (!c->gone && !(n->flags & is)) {
 			n->flags &= ~(uint32_t)(NODE_WHOLE | NODE_PART);
 			n->flags |= is;

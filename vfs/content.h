@@ -48,7 +48,7 @@ int content_save(struct vfs *v, struct op *op, struct content *c) MUST_CHECK;
 bool content_is_whole(const struct content *c);
 /* What is here of a clean node goes; with v->lock. */
 void content_drop(struct vfs *v, struct node *n);
-/* Add to, or take from, the bytes that are on the disk. */
+/* Add to, or take from, the bytes that are on the disk; with v->lock. */
 void content_count(struct vfs *v, int64_t bytes);
 /* In use just now. Without locks, or with v->lock. */
 void content_used(struct vfs *v, uint64_t ino, int64_t bytes, bool always);

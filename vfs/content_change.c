@@ -48,6 +48,13 @@ static void count_write(struct content *c, int begun)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* With v->lock: what the row says of the bytes. */
+static void set_flags(struct node *n, bool whole)
+{
+	n->flags &= ~(uint32_t)(NODE_WHOLE | NODE_PART);
+	n->flags |= NODE_DIRTY | (whole ? NODE_WHOLE : NODE_PART);
+}
+
 /* What was begun changes nothing. */
 static void change_undo(struct vfs *v, struct content *c)
 {
@@ -58,11 +65,73 @@ static void change_undo(struct vfs *v, struct content *c)
 	pthread_rwlock_unlock(&c->io);
 }
 
-/* From here to change_end() nobody else changes it: c->io is held. */
-static int change_begin(struct vfs *v, struct op *op, struct content *c)
+/* With c->lock: streams do not deliver what was cut off. */
+static void cut_streams(struct content *c, int64_t size)
+{
+	for (struct stream *s = c->streams; s; s = s->next) {
+		if (s->whole)
+			stream_call_off(s);
+		else if (s->end > size)
+			s->end = size < s->at ? s->at : size;
+	}
+}
+
+/* What it was before it was cut. */
+struct cut {
+	int64_t size;
+	struct ranges have;
+};
+
+/* With v->lock: from now on it ends at `size`, though its file does not yet. */
+static void cut(struct content *c, int64_t size, struct cut *old)
 {
 	struct node *n = c->node;
-	bool keep;
+
+	pthread_mutex_lock(&c->lock);
+	old->size = c->size;
+	old->have = c->have;
+	c->have = (struct ranges){ 0 };
+	for (size_t i = 0; i < old->have.n && old->have.at[i].off < size; i++)
+		ranges_add(&c->have, old->have.at[i].off, old->have.at[i].end);
+	ranges_remove(&c->have, size, INT64_MAX);
+	cut_streams(c, size);
+	c->size = size;
+	if (c->rsize > size)
+		c->rsize = size;
+	c->unsized = false;
+	c->whole = content_is_whole(c);
+	c->unsaved = true;
+	set_flags(n, c->whole);
+	n->size = size;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* With v->lock: it could not be cut. */
+static void uncut(struct content *c, struct cut *old)
+{
+	struct node *n = c->node;
+
+	pthread_mutex_lock(&c->lock);
+	for (size_t i = 0; i < old->have.n; i++)
+		ranges_add(&c->have, old->have.at[i].off, old->have.at[i].end);
+	c->rsize = c->size = n->size = old->size;
+	c->whole = content_is_whole(c);
+	set_flags(n, c->whole);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/*
+ * From here to change_end() nobody else changes it: c->io is held.  `size`: it
+ * will end there, if it does not end before.  A row says so before the file is
+ * cut, or after a kill there would be zeros in place of what was cut off.
+ */
+static int change_begin(struct vfs *v, struct op *op, struct content *c,
+			int64_t size)
+{
+	struct node *n = c->node;
+	struct cut old = { .size = -1 };
+	bool keep, cuts;
+	int rc = 0;
 
 	pthread_rwlock_wrlock(&c->io);
 	vfs_lock(v);
@@ -77,48 +146,41 @@ static int change_begin(struct vfs *v, struct op *op, struct content *c)
 		c->kept_dirty = false;
 		c->told = 0;
 	}
-	keep = !c->kept_dirty && !(n->flags & (NODE_NEW | NODE_DROPPED)) &&
+	keep = !c->kept_dirty && !(n->flags & NODE_NEW) &&
 	       n->flags & (NODE_WHOLE | NODE_PART);
+	pthread_mutex_lock(&c->lock);
+	cuts = size < c->size || c->unsized;
+	pthread_mutex_unlock(&c->lock);
+	if (cuts && size != INT64_MAX) {
+		keep |= n->flags & NODE_SAVED_ONCE;
+		cut(c, size, &old);
+	}
+	keep = keep && !(n->flags & NODE_DROPPED);
 	if (keep)
 		store_save(v, n);
 	count_write(c, 1);
 	vfs_unlock(v);
-	if (!keep)
-		return 0;
-	if (store_commit(v, op, false) < 0) {
-		change_undo(v, c);
-		return -1;
-	}
+	if (keep)
+		rc = store_commit(v, op, false);
 	vfs_lock(v);
-	c->kept_dirty = true;
+	c->kept_dirty |= keep && rc == 0;
+	if (rc < 0 && old.size >= 0)
+		uncut(c, &old);
 	vfs_unlock(v);
-	return 0;
-}
-
-/* With c->lock: streams do not deliver what was cut off. */
-static void cut_streams(struct content *c, int64_t size)
-{
-	for (struct stream *s = c->streams; s; s = s->next) {
-		if (s->whole)
-			stream_call_off(s);
-		else if (s->end > size)
-			s->end = size < s->at ? s->at : size;
-	}
+	ranges_free(&old.have);
+	if (rc < 0)
+		change_undo(v, c);
+	return rc;
 }
 
 static void note_bytes(struct content *c, const struct change *ch)
 {
-	if (ch->size < c->size) {
-		ranges_remove(&c->have, ch->size, INT64_MAX);
-		cut_streams(c, ch->size);
-	}
-	if (ch->size < c->rsize)
-		c->rsize = ch->size;
 	ranges_add(&c->have, ch->from, ch->till);
 	c->size = ch->size;
 	c->unsized = false;
 	c->whole = content_is_whole(c);
-	c->unsynced = c->written = c->unsaved = true;
+	c->unsynced = c->written = true;
+	c->unsaved = !c->whole; /* then the row says all */
 	pthread_cond_broadcast(&c->changed);
 }
 
@@ -126,25 +188,22 @@ static int change_end(struct vfs *v, struct op *op, struct content *c,
 		      const struct change *ch)
 {
 	struct node *n = c->node;
-	bool resized, whole;
+	bool grown, whole;
 	int rc = 0;
 
 	pthread_mutex_lock(&c->lock);
-	resized = ch->size != c->size;
+	grown = ch->size > c->size;
 	note_bytes(c, ch);
 	whole = c->whole;
-	if (whole)
-		c->unsaved = false; /* the row says all */
 	pthread_mutex_unlock(&c->lock);
 	/* the row must not tell of a size that saved ranges know nothing of */
-	if (resized && !whole)
+	if (grown && !whole)
 		rc = content_save(v, op, c);
 	vfs_lock(v);
 	count_write(c, -1);
 	n->size = ch->size;
 	n->mtime = n->ctime = clock_wall();
-	n->flags &= ~(uint32_t)(NODE_WHOLE | NODE_PART);
-	n->flags |= NODE_DIRTY | (whole ? NODE_WHOLE : NODE_PART);
+	set_flags(n, whole);
 	tell_queue(v, c, false);
 	vfs_unlock(v);
 	pthread_rwlock_unlock(&c->io);
@@ -185,7 +244,7 @@ int content_write(struct vfs *v, struct op *op, struct content *c,
 		return 0;
 	if (off < 0 || __builtin_add_overflow(off, (int64_t)n, &end))
 		return vfs_fail(op, EFBIG, "no file may be that large");
-	if (know_size(v, op, c) < 0 || change_begin(v, op, c) < 0)
+	if (know_size(v, op, c) < 0 || change_begin(v, op, c, INT64_MAX) < 0)
 		return -1;
 	while (done < n) {
 		ssize_t w = pwrite(c->fd, (const char *)p + done, n - done,
@@ -217,7 +276,8 @@ int content_truncate(struct vfs *v, struct op *op, struct content *c,
 
 	if (size < 0)
 		return vfs_fail(op, EINVAL, "a size below zero");
-	if ((size && know_size(v, op, c) < 0) || change_begin(v, op, c) < 0)
+	if ((size && know_size(v, op, c) < 0) ||
+	    change_begin(v, op, c, size) < 0)
 		return -1;
 	if (ftruncate(c->fd, size) < 0) {
 		int os = errno;
@@ -262,7 +322,7 @@ int content_fallocate(struct vfs *v, struct op *op, struct content *c, int mode,
 		os = allocate(v, op, c, mode, off, len);
 		return os ? vfs_fail(op, os, "allocate in the cache") : 0;
 	}
-	if (know_size(v, op, c) < 0 || change_begin(v, op, c) < 0)
+	if (know_size(v, op, c) < 0 || change_begin(v, op, c, INT64_MAX) < 0)
 		return -1;
 	os = allocate(v, op, c, mode, off, len);
 	if (os) {

@@ -19,6 +19,7 @@ enum {
 	SLACK = 1 << 20,       /* the kernel's requests come in any order */
 	NEAR = 4 << 20,        /* so far behind a stream it is waited for */
 	HOLD = 1 << 20,        /* what is here is not fetched over again */
+	LARGE = 128 * 1024,    /* who reads so much at once reads on */
 	PAGE = 4096,
 	PIECE = 16 << 20,
 	PARALLEL = 4,  /* streams of one file, over a network */
@@ -169,7 +170,7 @@ static int64_t ahead_of(struct vfs *v, const struct run *run)
 {
 	int64_t ahead = (run->end - run->begin) * 2;
 
-	if (run->begin > 0 && run->reads < 2)
+	if (run->begin > 0 && run->reads < 2 && run->end - run->begin < LARGE)
 		return 0; /* it may as well jump on */
 	if (ahead < AHEAD_FIRST)
 		ahead = AHEAD_FIRST;

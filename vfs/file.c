@@ -449,12 +449,13 @@ static int keep(struct vfs *v, struct op *op, struct vfs_file *f,
 		struct content *c, bool durable)
 {
 	uint64_t writes = 0;
+	bool unkept = is_unkept(v, f, c, &writes);
 
-	if (c && content_save(v, op, c) < 0)
+	if (c && unkept && content_save(v, op, c) < 0)
 		return -1;
 	if (durable && c && content_sync(v, op, c) < 0)
 		return -1;
-	if (!is_unkept(v, f, c, &writes) && !durable)
+	if (!unkept && !durable)
 		return 0;
 	if (store_commit(v, op, durable) < 0)
 		return -1;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -48,12 +49,16 @@ void stream_unref(struct stream *s)
 
 /* ---- bytes into the file ------------------------------------------------- */
 
+enum { GATHER = 128 * 1024 };
+
 struct into_file {
 	struct sink base;
 	struct vfs *v;
 	struct stream *s;
 	bool stopped; /* since no more is wanted */
 	bool local;   /* the disk has failed, not the place */
+	char *buf;    /* of GATHER bytes: small pieces become large ones */
+	size_t len;   /* in it */
 	int64_t save_at;
 };
 
@@ -164,6 +169,8 @@ static int64_t take(struct into_file *f, struct op *op, const char *p, size_t n)
 	pthread_mutex_lock(&c->lock);
 	off = s->at;
 	len = s->end - off < (int64_t)n ? s->end - off : (int64_t)n;
+	if (s->off)
+		len = 0; /* its bytes may be another's now */
 	pthread_mutex_unlock(&c->lock);
 	rc = fill(f, op, p, off, off + len);
 	if (rc == 0) {
@@ -175,12 +182,8 @@ static int64_t take(struct into_file *f, struct op *op, const char *p, size_t n)
 	return rc < 0 ? -1 : len;
 }
 
-static int take_all(struct sink *dst, struct op *op, const void *buf, size_t n)
+static int take_all(struct into_file *f, struct op *op, const char *p, size_t n)
 {
-	struct into_file *f = container_of(dst, struct into_file, base);
-	const char *p = buf;
-	int64_t now;
-
 	while (n > 0) {
 		int64_t took = take(f, op, p, n);
 
@@ -189,9 +192,54 @@ static int take_all(struct sink *dst, struct op *op, const void *buf, size_t n)
 		p += took;
 		n -= (size_t)took;
 	}
+	return 0;
+}
+
+static int take_gathered(struct into_file *f, struct op *op)
+{
+	size_t n = f->len;
+
+	f->len = 0;
+	return take_all(f, op, f->buf, n);
+}
+
+/* Somebody waits for what was gathered, or it is the last. */
+static bool is_awaited(struct into_file *f)
+{
+	struct stream *s = f->s;
+	struct content *c = s->content;
+	int64_t at;
+	bool is;
+
+	pthread_mutex_lock(&c->lock);
+	at = s->at + (int64_t)f->len;
+	is = at >= s->wake_at || at >= s->end || at >= s->limit || s->off;
+	pthread_mutex_unlock(&c->lock);
+	return is;
+}
+
+static int into_file_write(struct sink *dst, struct op *op, const void *buf,
+			   size_t n)
+{
+	struct into_file *f = container_of(dst, struct into_file, base);
+	int64_t now;
+	int rc = 0;
+
+	if (f->len + n > GATHER)
+		rc = take_gathered(f, op);
+	if (rc == 0 && n >= GATHER / 2 && f->len == 0) {
+		rc = take_all(f, op, buf, n);
+	} else if (rc == 0) {
+		if (!f->buf)
+			f->buf = xrealloc(NULL, GATHER, 1);
+		memcpy(f->buf + f->len, buf, n);
+		f->len += n;
+		if (is_awaited(f))
+			rc = take_gathered(f, op);
+	}
 	now = clock_mono();
-	if (now < f->save_at)
-		return 0;
+	if (rc < 0 || now < f->save_at)
+		return rc;
 	f->save_at = now + SAVE_EVERY;
 	return content_save(f->v, op, f->s->content);
 }
@@ -262,7 +310,15 @@ static int get(struct into_file *f, struct op *op)
 		return err_set(&op->err, ERR_CANCELED, "no longer wanted");
 	opt.tag = seen.tag;
 	opt.want = s->whole ? &seen.hash : NULL;
-	if (be_get(v->be, op, path, &opt, &f->base) < 0)
+	if (be_get(v->be, op, path, &opt, &f->base) < 0) {
+		struct err why = op->err;
+
+		if (!f->stopped && !f->local)
+			(void)!take_gathered(f, op); /* is as good as any */
+		op->err = why;
+		return -1;
+	}
+	if (take_gathered(f, op) < 0)
 		return -1;
 	return all || seen.tag || (opt.off == 0 && opt.len == seen.size)
 		       ? 0
@@ -375,7 +431,7 @@ void stream_run(struct vfs *v, struct stream *s)
 {
 	struct content *c = s->content;
 	struct op op = op_begin(&s->cancel);
-	struct into_file f = { .base.write = take_all, .v = v, .s = s };
+	struct into_file f = { .base.write = into_file_write, .v = v, .s = s };
 	int rc;
 
 	f.save_at = clock_mono() + SAVE_EVERY;
@@ -387,6 +443,7 @@ void stream_run(struct vfs *v, struct stream *s)
 	if (rc < 0 && !f.local && is_other(op.err.kind))
 		forget(v, c);
 	finish(&f, &op, rc);
+	free(f.buf);
 	op_end(&op);
 	content_put(v, c);
 }
