@@ -1,4 +1,4 @@
-#include "vfs/parts.h"
+#include "vfs/folder.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -69,10 +69,12 @@ static int take_down(struct vfs *v, struct op *op, struct vfs_dir *d)
 	const struct folder *f;
 
 	vfs_lock(v);
+	ahead_visit(v, dir);
 	if (folder_ready(v, op, dir) < 0) {
 		vfs_unlock(v);
 		return -1;
 	}
+	ahead_inside(v, dir);
 	f = dir->dir;
 	free(d->inos);
 	d->inos = xrealloc(NULL, f->n ? f->n : 1, sizeof(*d->inos));

@@ -17,7 +17,7 @@ enum { TRIES = 3, WAIT_MS = 100 };
 /* What is known has to do for so long where nothing better could be had. */
 #define MAKESHIFT (5 * NS_PER_SEC)
 
-static bool is_fresh(const struct vfs *v, const struct folder *f)
+bool folder_is_fresh(const struct vfs *v, const struct folder *f)
 {
 	return f->listed_at && clock_mono() - f->listed_at < v->opt.dir_time;
 }
@@ -207,7 +207,7 @@ int folder_ready(struct vfs *v, struct op *op, struct node *dir)
 	for (;;) {
 		/* of such there is nothing at the place */
 		if (dir->flags & (NODE_NEW | NODE_GONE | NODE_DROPPED) ||
-		    is_fresh(v, f))
+		    folder_is_fresh(v, f))
 			return 0;
 		if (!f->listing)
 			break;

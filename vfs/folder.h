@@ -35,4 +35,17 @@ int merge_listing(struct merge *m, struct op *op, struct listing *l) MUST_CHECK;
 /* Without the lock: tell what was collected, and free it. */
 void merge_tell(struct merge *m);
 
+/* Whether nobody need list it. */
+bool folder_is_fresh(const struct vfs *v, const struct folder *f);
+
+/* ---- folder_ahead.c ------------------------------------------------------ */
+void ahead_open(struct vfs *v);
+void ahead_close(struct vfs *v); /* after v->cancel is set */
+/*
+ * Somebody is about to read `dir`, and has it ready: what will he want next?
+ * With v->lock.
+ */
+void ahead_visit(struct vfs *v, struct node *dir);
+void ahead_inside(struct vfs *v, struct node *dir);
+
 #endif

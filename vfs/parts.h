@@ -133,6 +133,10 @@ struct folder {
 	int64_t listed_at; /* monotonic ns; 0 never in this run */
 	uint64_t version;  /* of the names: for open folders */
 	bool listing;      /* a thread is at it; v->listed tells the others */
+	/* folder_ahead.c's */
+	bool ahead;          /* listed before anybody asked */
+	uint64_t read_child; /* of its folders the one that was read last, */
+	int64_t read_at;     /* and when */
 
 	/*
 	 * Counts the queue's actions on this folder of the place, at their
@@ -182,7 +186,7 @@ struct vfs {
 	unsigned offline_tries;
 	struct vfs_status count; /* what is counted as it happens */
 
-	struct ahead *ahead; /* folder_ahead.c: its own lock */
+	struct ahead *ahead; /* folder_ahead.c; or NULL */
 
 	/* content.c, fetch.c, evict.c: their own locks */
 	struct contents *contents;

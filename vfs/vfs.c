@@ -12,7 +12,7 @@
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/log.h"
-#include "vfs/parts.h"
+#include "vfs/folder.h"
 #include "vfs/store.h"
 
 #define SAVE_EVERY  (NS_PER_SEC / 2)
@@ -255,6 +255,7 @@ int vfs_open(struct op *op, struct backend *be, const struct vfs_opt *opt,
 		goto no_queue;
 	if (start_keeper(v, op) < 0)
 		goto no_keeper;
+	ahead_open(v);
 	*out = v;
 	return 0;
 no_keeper:
@@ -291,6 +292,7 @@ void vfs_close(struct vfs *v)
 		return;
 	queue_close(v); /* has a grace for what is under way */
 	cancel_set(&v->cancel);
+	ahead_close(v);
 	stop_keeper(v);
 	contents_close(v);
 	save_end(v);
