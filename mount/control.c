@@ -34,7 +34,7 @@ struct control {
 
 	/* Guards all that follows; nothing is waited for while it is held. */
 	pthread_mutex_t lock;
-	pthread_cond_t ended; /* some connection is over */
+	pthread_cond_t ended; /* some connection is over, or unmounts no more */
 	struct connection *connections;
 	unsigned n;
 	bool stopping; /* no new ones, and only those who unmount go on */
@@ -59,6 +59,7 @@ static void *connection_run(void *arg)
 		err_clear(&op.err);
 		pthread_mutex_lock(&c->lock);
 		k->unmounts = false;
+		pthread_cond_broadcast(&c->ended); /* control_stop() */
 		pthread_mutex_unlock(&c->lock);
 	}
 	op_end(&op);
