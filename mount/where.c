@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,9 +116,10 @@ int where_resolve(struct op *op, const char *dir, const char **out)
 
 bool where_is_dead(const char *dir)
 {
-	struct stat st;
+	struct statfs st;
 
-	return stat(dir, &st) < 0 &&
+	/* Attributes the kernel may still know; this it asks each time. */
+	return statfs(dir, &st) < 0 &&
 	       (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
