@@ -4,6 +4,12 @@
 
 #include "repo/archive_parts.h"
 
+enum {
+	HOLE_CHUNKS = 4, /* fewer are read as any other */
+	/* as many as a tree could name: 64 digits and three more each */
+	CHUNKS_MAX = BLOB_LEN_MAX / 67
+};
+
 /* Where a worker is in its file. */
 struct reading {
 	struct worker *w;
@@ -11,6 +17,7 @@ struct reading {
 	int64_t size;  /* read so far */
 	int64_t start; /* of the chunk that w->text begins with */
 	int64_t fed;   /* to the chunker */
+	int64_t base;  /* where the chunker was begun */
 };
 
 /* The reader's hold, or a chunk's, is gone: the last one ends the file. */
@@ -55,12 +62,16 @@ static size_t next_place(struct archive *ar, struct file_job *job)
 	return no;
 }
 
+/* `known`: its id, or NULL. */
 static int save_chunk(struct worker *w, struct file_job *job, size_t no,
-		      const void *p, size_t n)
+		      const void *p, size_t n, const struct id *known)
 {
 	struct archive *ar = w->ar;
 	struct id id = { { 0 } };
 	struct saved saved;
+
+	if (known)
+		id = *known;
 
 	if (archive_failed(ar))
 		return -1;
@@ -80,7 +91,7 @@ void file_chunk_job(struct worker *w, struct chunk_job *chunk)
 {
 	struct file_job *job = chunk->file;
 	int rc = save_chunk(w, job, chunk->no, chunk->text.data + chunk->off,
-			    chunk->len);
+			    chunk->len, NULL);
 
 	work_give_chunk(w->ar, chunk);
 	let_go(w, job, rc < 0);
@@ -115,7 +126,7 @@ static bool hand_over(struct reading *rd, size_t off, size_t len, size_t no)
 static int save_text(struct reading *rd, size_t off, size_t len)
 {
 	return save_chunk(rd->w, rd->job, next_place(rd->w->ar, rd->job),
-			  rd->w->text.data + off, len);
+			  rd->w->text.data + off, len, NULL);
 }
 
 /* What is left of a large buffer gets a smaller one. */
@@ -144,16 +155,17 @@ static int cut(struct reading *rd)
 
 	rd->fed = rd->size;
 	for (size_t i = 0; i < n; i++) {
-		size_t len = (size_t)(w->cuts[i] - rd->start);
+		int64_t end = rd->base + w->cuts[i];
+		size_t len = (size_t)(end - rd->start);
 
-		rd->start = w->cuts[i];
+		rd->start = end;
 		if (i + 1 == n && work_has_room(w->ar)) {
 			size_t no = next_place(w->ar, rd->job);
 
 			if (hand_over(rd, off, len, no))
 				return 0;
-			if (save_chunk(w, rd->job, no, text->data + off, len) <
-			    0)
+			if (save_chunk(w, rd->job, no, text->data + off, len,
+				       NULL) < 0)
 				return -1;
 		} else if (save_text(rd, off, len) < 0) {
 			return -1;
@@ -200,6 +212,59 @@ static int read_piece(struct reading *rd, struct source *src)
 	if (op_check(&w->op) < 0)
 		return -1;
 	return take(rd, (size_t)got) < 0 ? -1 : 1;
+}
+
+/* `n` chunks of the smallest size, all of zeros. */
+static int save_zeros(struct reading *rd, int64_t n)
+{
+	struct archive *ar = rd->w->ar;
+	const size_t len = ar->opt->chunks.min;
+	char *zeros = xcalloc(1, len);
+	struct id id;
+	int rc = 0;
+
+	id_of(zeros, len, &id);
+	for (int64_t i = 0; rc == 0 && i < n; i++) {
+		rc = op_check(&rd->w->op);
+		if (rc == 0)
+			rc = save_chunk(rd->w, rd->job, next_place(ar, rd->job),
+					zeros, len, &id);
+	}
+	free(zeros);
+	return rc;
+}
+
+/*
+ * The fingerprint of a window of zeros is 0, so zeros are cut wherever a chunk
+ * may end: if one begins in a hole, all that follow are of the smallest size,
+ * and nothing of them has to be read.
+ */
+static int skip_hole(struct reading *rd, struct source *src)
+{
+	struct worker *w = rd->w;
+	struct repo_progress *progress = w->ar->opt->progress;
+	const int64_t min = w->ar->opt->chunks.min;
+	int64_t end, n;
+
+	if (!src->hole_end || !src->seek)
+		return 0;
+	end = src->hole_end(src, rd->start);
+	n = (end - rd->start) / min;
+	if (end < rd->size || n < HOLE_CHUNKS)
+		return 0;
+	if (n > CHUNKS_MAX)
+		return err_set(&w->op.err, ERR_UNSUPPORTED,
+			       "a hole of %lld bytes is too long",
+			       (long long)(end - rd->start));
+	if (save_zeros(rd, n) < 0)
+		return -1;
+	rd->start += n * min;
+	if (progress)
+		atomic_fetch_add(&progress->bytes_done, rd->start - rd->size);
+	rd->size = rd->fed = rd->base = rd->start;
+	buf_reset(&w->text);
+	chunker_reset(w->chunker);
+	return src->seek(src, &w->op, rd->size);
 }
 
 /* Where a place has no readers, its bytes are pushed. */
@@ -256,8 +321,11 @@ static int read_source(struct reading *rd, struct source *src)
 {
 	int rc;
 
-	while ((rc = read_piece(rd, src)) > 0)
-		;
+	do {
+		rc = skip_hole(rd, src);
+		if (rc == 0)
+			rc = read_piece(rd, src);
+	} while (rc > 0);
 	return finish(rd, rc);
 }
 

@@ -132,6 +132,24 @@ static int reader_seek(struct source *src, struct op *op, int64_t off)
 	return 0;
 }
 
+static int64_t reader_hole_end(struct source *src, int64_t off)
+{
+	struct reader *r = container_of(src, struct reader, base);
+	int64_t data = lseek(r->fd, off, SEEK_DATA);
+	struct stat now;
+
+	if (data < 0 && errno == ENXIO) /* none is behind it */
+		data = r->st.st_size;
+	if (fstat(r->fd, &now) < 0 || data > now.st_size)
+		return off;
+	return data > off ? data : off;
+}
+
+static bool is_sparse(const struct stat *st)
+{
+	return st->st_size / 512 > st->st_blocks;
+}
+
 int local_open_reader(struct backend *be, struct op *op, const char *path,
 		      const struct entry *seen, struct source **out)
 {
@@ -153,6 +171,8 @@ int local_open_reader(struct backend *be, struct op *op, const char *path,
 				   .stable = seen,
 				   .read = reader_read,
 				   .seek = reader_seek };
+	if (is_sparse(&r->st))
+		r->base.hole_end = reader_hole_end;
 	*out = &r->base;
 	return 0;
 }
