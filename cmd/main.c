@@ -23,6 +23,7 @@
 struct app {
 	struct cmd_ctx cx;
 	struct globals globals;
+	struct repo_flags before; /* those in front of the command */
 	struct remotes remotes;
 	struct term term;
 	struct cancel cancel;
@@ -119,11 +120,14 @@ static const struct cmd *const *subs_of(const struct cmd_ctx *cx,
 
 /*
  * The command that the first arguments name, "config create" among them; NULL
- * if there are none.  Global flags may stand before and between.
+ * if there are none.  Global flags may stand before and between, and those of a
+ * repository, too: restic's users write "-r PLACE snapshots".
  */
 static int choose(struct app *app, const struct cmd **out)
 {
-	struct opt_set sets[] = { { global_opts, &app->globals }, { NULL, 0 } };
+	struct opt_set sets[] = { { global_opts, &app->globals },
+				  { repo_opts, &app->before },
+				  { NULL, 0 } };
 	const struct cmd *const *list = commands;
 	struct cmd_ctx *cx = &app->cx;
 
@@ -141,6 +145,26 @@ static int choose(struct app *app, const struct cmd **out)
 		list = subs_of(cx, *out);
 	}
 	return 0;
+}
+
+/* What stood in front of the command is where its own flags begin. */
+static int take_before(struct app *app, const struct cmd *c)
+{
+	static const struct repo_flags none;
+
+	if (memcmp(&app->before, &none, sizeof(none)) == 0)
+		return 0;
+	for (const struct opt_group *g = c->groups; g && g->opts; g++) {
+		if (g->opts != repo_opts)
+			continue;
+		memcpy((char *)app->cx.opts + g->at, &app->before,
+		       sizeof(app->before));
+		return 0;
+	}
+	return err_set(&app->cx.op.err, ERR_INVALID,
+		       "a repository's flags do not belong in front of "
+		       "\"%s\"",
+		       c->name);
 }
 
 static int parse_flags(struct app *app, const struct cmd *c)
@@ -196,7 +220,7 @@ static int run_command(struct app *app, const struct cmd *c)
 	cx->opts = arena_alloc(&cx->op.arena, c->opts_size);
 	if (c->defaults)
 		memcpy(cx->opts, c->defaults, c->opts_size);
-	if (parse_flags(app, c) < 0)
+	if (take_before(app, c) < 0 || parse_flags(app, c) < 0)
 		return -1;
 	if (app->globals.help)
 		return show_help(app, c);

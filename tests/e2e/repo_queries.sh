@@ -306,6 +306,16 @@ is "copy: all are there, once" \
 	"$("$RESTIC" -r "$SHM/killed" snapshots --json | jq length)" 3
 unset RESTIC_FROM_REPOSITORY RESTIC_FROM_PASSWORD
 
+# The flags of a repository, as restic's users write them.
+before() { exits "$1" "in front of the command: ${*:2}" "${@:2}"; }
+before 0 -r "$RESTIC_REPOSITORY" snapshots --no-lock
+before 0 --json --repo "$RESTIC_REPOSITORY" --no-lock repo stats
+RESTIC_REPOSITORY='' before 2 snapshots
+before 0 --repo="$SHM/nowhere" snapshots -r "$RESTIC_REPOSITORY" # goes first
+before 12 -p /etc/hostname snapshots
+before 2 -r "$RESTIC_REPOSITORY" ls "$SHM"
+says "in front of what has no repository" 'do not belong in front of "ls"'
+
 # key
 K=$SHM/keys
 "$RESTIC" init -q -r "$K" >"$OUT" 2>"$ERR" || not_ok "key: a repository" "$ERR"
