@@ -41,6 +41,11 @@ start() {
 	cat "$K/one" "$K/two" "$K/dir/three" "$K/dir/sub/four" >"$OUT"
 }
 
+# An upload that was killed may leave its part there, which `ferry cleanup`
+# knows; it is not to be seen in the mount.
+# shellcheck disable=SC2317 # called by silent
+seen() { find "$K" -name '.ferry-tmp.*'; }
+
 # arrives NAME: after the next mount all is there, and comes to the place.
 arrives() {
 	faults f
@@ -49,11 +54,10 @@ arrives() {
 	check "$1: it is sent by itself" drained k
 	silent "$1: it has arrived, and nothing else" same_tree "$W" "$F/t"
 	silent "$1: here, too" same_tree "$W" "$K"
+	silent "$1: no part of a file is seen" seen
 	is "$1: no conflict" "$(status_of k conflicts)" 0
 	umnt k
-	# Told from nothing but the place.
-	silent "$1: no stray at the place" \
-		find "$F/t" -name '.ferry-tmp.*' -print -o -name '*conflict*'
+	silent "$1: no conflict at the place" find "$F/t" -name '*conflict*'
 }
 
 # both COMMAND: it works in the folders that it names as $D.
@@ -121,11 +125,8 @@ done
 
 # A large file in the middle of its transfer.
 start "${NOW[@]}"
-faults f
-long_line slow dav 20
-mnt_place=$(at slow t)
 umnt k
-mnt k "$mnt_place" "${NOW[@]}" --bwlimit 4M || e2e_end
+mnt k "$(at f t)" "${NOW[@]}" --bwlimit 4M || e2e_end
 head -c 12M /dev/urandom >"$W/large"
 cp "$W/large" "$K/large"
 sleep 1.5

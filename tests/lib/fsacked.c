@@ -39,6 +39,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -137,9 +138,10 @@ __attribute__((noreturn)) static void broken(struct work *w, const char *what,
 					     const char *path)
 {
 	int err = errno;
-	struct stat st;
+	struct statfs st;
 
-	if (stat(w->dir, &st) < 0 && errno == ENOTCONN)
+	if (err == ENOTCONN || err == ECONNABORTED ||
+	    (statfs(w->dir, &st) < 0 && errno == ENOTCONN))
 		exit(3);
 	die("%s %s: %s", what, path, strerror(err));
 }

@@ -113,7 +113,10 @@ status_of() {
 drained() {
 	local i
 	for ((i = 0; i < ${2:-60} * 10; i++)); do
-		[ "$(status_of "$1" queued)" != 0 ] || return 0
+		case $(status_of "$1" queued) in
+		0) return 0 ;;
+		-1) cat "$ERR"; return 1 ;;
+		esac
 		sleep 0.1
 	done
 	on "$1" mount queue "${M[$1]}"
@@ -133,11 +136,11 @@ queue_has() {
 }
 
 # same_tree TWIN FOLDER: the same files and folders with the same bytes;
-# symbolic links not, which few servers have.
+# symbolic links not, which few servers have, nor parts of killed uploads.
 same_tree() {
 	local out
 	out=$(rsync -rcni --delete --no-links --info=nonreg0 \
-		--exclude=.DAV "$1/" "$2/") ||
+		--exclude=.DAV --exclude='.ferry-tmp.*' "$1/" "$2/") ||
 		return 1
 	[ -z "$out" ] || { echo "$out"; return 1; }
 }
