@@ -27,7 +27,7 @@ static void add_quoted(struct buf *b, const char *s)
  * while there is somebody to answer.
  */
 static int snapshots_place(struct cmd_ctx *cx, const struct repo_flags *f,
-			   const char **place, const char **name)
+			   struct mount_what *out)
 {
 	struct buf spec = BUF_INIT, secret = BUF_INIT;
 	const char *repo;
@@ -51,10 +51,11 @@ static int snapshots_place(struct cmd_ctx *cx, const struct repo_flags *f,
 	if (f->no_cache)
 		buf_adds(&spec, ",no_cache=true");
 	buf_adds(&spec, ":");
-	*place = arena_strdup(&cx->op.arena, spec.data);
+	out->place = arena_strdup(&cx->op.arena, spec.data);
 	/* a place with options may have secrets among them */
-	*name = arena_printf(&cx->op.arena,
-			     "repo:%s:", strchr(repo, ',') ? "..." : repo);
+	out->name = arena_printf(&cx->op.arena,
+				 "repo:%s:", strchr(repo, ',') ? "..." : repo);
+	out->probe = "ids";
 	explicit_bzero(spec.data, spec.len);
 	explicit_bzero(secret.data, secret.len);
 	buf_free(&spec);
@@ -80,21 +81,21 @@ static int mount_cmd_run(struct cmd_ctx *cx)
 	const struct mount_flags *given = cx->opts;
 	struct mount_flags f = *given;
 	bool snapshots = f.repo.repo || f.repo.repo_file;
-	const char *place = cx->argv[0], *name = NULL;
+	struct mount_what what = { .place = cx->argv[0] };
 	const char *dir = cx->argv[cx->argc - 1];
 
 	if (cx->argc != (snapshots ? 1 : 2))
 		return err_set(&cx->op.err, ERR_INVALID,
 			       "usage: ferry mount PLACE DIR, or "
 			       "ferry mount --repo REPO DIR");
-	if (!snapshots && check_word(cx, place) < 0)
+	if (!snapshots && check_word(cx, what.place) < 0)
 		return -1;
 	if (snapshots) {
-		if (snapshots_place(cx, &f.repo, &place, &name) < 0)
+		if (snapshots_place(cx, &f.repo, &what) < 0)
 			return -1;
 		f.read_only = true;
 	}
-	return mount_serve(cx, &f, place, name, dir);
+	return mount_serve(cx, &f, &what, dir);
 }
 
 static const struct opt_group groups[] = { { "Flags", mount_opts, 0 },

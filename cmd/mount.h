@@ -25,10 +25,16 @@ extern const struct mount_flags mount_defaults;
 int mount_flags_apply(const struct mount_flags *f, struct vfs_opt *out,
 		      struct err *e) MUST_CHECK;
 
+/* What is to be mounted. */
+struct mount_what {
+	const char *place;
+	const char *name;  /* for people, no secrets; NULL: the place's own */
+	const char *probe; /* a folder of it to be listed before, or NULL */
+};
+
 /* Mount and serve until it is unmounted. */
 int mount_serve(struct cmd_ctx *cx, const struct mount_flags *f,
-		const char *place, const char *name,
-		const char *dir) MUST_CHECK;
+		const struct mount_what *what, const char *dir) MUST_CHECK;
 
 /* The mount that the user means; `*below`: where in it. */
 int mount_find(struct cmd_ctx *cx, const char *dir, struct client *out,

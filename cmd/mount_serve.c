@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/listing.h"
 #include "cmd/background.h"
 #include "cmd/globals.h"
 #include "cmd/mount.h"
@@ -23,6 +24,7 @@ enum { EXIT_INTERRUPTED = 130, FOLDER_DIGITS = 16 };
 struct serve {
 	struct cmd_ctx *cx;
 	const struct mount_flags *flags;
+	const struct mount_what *what;
 	const char *dir;
 	struct background background;
 	struct backend *be;
@@ -204,19 +206,28 @@ static bool is_within(const char *path, const char *top)
 	       (path[n] == '/' || path[n] == '\0');
 }
 
+/* Where a place of this machine's disk is; NULL for another one. */
+static const char *local_path(const struct backend *be)
+{
+	static const char prefix[] = "local:";
+	size_t n = sizeof(prefix) - 1;
+
+	return strncmp(be->identity, prefix, n) == 0 ? be->identity + n : NULL;
+}
+
 /*
  * A mount that shows itself, or hides what it works with, would wait for its
  * own answers.
  */
 static int check_apart(const struct serve *s, const char *data, struct err *e)
 {
-	const char *place = s->be->identity;
+	const char *place = local_path(s->be);
 
-	if (*place == '/' && is_within(s->dir, place))
+	if (place && is_within(s->dir, place))
 		return err_set(e, ERR_INVALID,
 			       "\"%s\" lies in what is to be mounted there",
 			       s->dir);
-	if (*place == '/' && is_within(place, s->dir))
+	if (place && is_within(place, s->dir))
 		return err_set(e, ERR_INVALID,
 			       "\"%s\" would hide what is to be mounted there",
 			       s->dir);
@@ -229,6 +240,28 @@ static int check_apart(const struct serve *s, const char *data, struct err *e)
 	return 0;
 }
 
+static int look(const struct serve *s, struct op *op)
+{
+	struct listing l = LISTING_INIT;
+	struct entry e;
+	int rc;
+
+	if (s->what->probe) {
+		rc = be_list(s->be, op, s->what->probe, &l);
+		listing_free(&l);
+		return rc;
+	}
+	rc = be_stat(s->be, op, "", &e);
+	if (rc == 0 && e.kind != ENTRY_DIR)
+		return err_set(&op->err, ERR_NOT_DIR, "\"%s\" is not a folder",
+			       s->at.place);
+	if (rc < 0 &&
+	    (op->err.kind == ERR_NOT_FOUND || op->err.kind == ERR_NO_DIR))
+		return err_set(&op->err, ERR_NOT_FOUND,
+			       "there is no folder \"%s\"", s->at.place);
+	return rc;
+}
+
 /*
  * A place that was never mounted is looked at, so that a wrong name or password
  * is told; one that is known may be out of reach.
@@ -238,28 +271,17 @@ static int check_place(const struct serve *s, const char *data)
 	struct op *op = &s->cx->op;
 	const char *known = arena_printf(&op->arena, "%s/data", data);
 	unsigned tries = s->be->tries;
-	struct entry e;
 	int rc;
 
-	if (access(known, F_OK) == 0)
+	if (!s->what->probe && access(known, F_OK) == 0)
 		return 0;
 	s->be->tries = 1;
-	rc = be_stat(s->be, op, "", &e);
+	rc = look(s, op);
 	s->be->tries = tries;
-	if (rc == 0 && e.kind != ENTRY_DIR)
-		return err_set(&op->err, ERR_NOT_DIR, "\"%s\" is not a folder",
-			       s->at.place);
-	if (rc == 0)
-		return 0;
-	if (op->err.kind == ERR_NOT_FOUND || op->err.kind == ERR_NO_DIR)
-		return err_set(&op->err, ERR_NOT_FOUND,
-			       "there is no folder \"%s\"", s->at.place);
-	if (!err_info(op->err.kind)->retry)
+	if (rc < 0 && !err_info(op->err.kind)->retry)
 		return -1;
-	log_notice(s->at.place,
-		   "it does not answer, and nothing of it is here "
-		   "yet: %s",
-		   op->err.msg);
+	if (rc < 0)
+		log_notice(s->at.place, "it does not answer: %s", op->err.msg);
 	err_clear(&op->err);
 	return 0;
 }
@@ -324,6 +346,20 @@ static int serve_vfs(struct serve *s, struct mount *m)
 	return rc;
 }
 
+/* Who has it is known better than by the folder that is locked. */
+static void say_who(const struct serve *s)
+{
+	struct op *op = &s->cx->op;
+	struct op other = op_begin(op->cancel);
+	const char *dir = client_recorded(&other, s->at.folder);
+
+	if (op->err.kind == ERR_LOCKED && dir)
+		err_set(&op->err, ERR_LOCKED,
+			"\"%s\" is mounted already, at \"%s\"", s->at.place,
+			dir);
+	op_end(&other);
+}
+
 static int serve_place(struct serve *s)
 {
 	struct op *op = &s->cx->op;
@@ -354,6 +390,8 @@ static int serve_place(struct serve *s)
 	if (rc == 0) {
 		rc = serve_vfs(s, m);
 		vfs_close(s->at.vfs);
+	} else {
+		say_who(s);
 	}
 	mount_free(m);
 	return rc;
@@ -378,10 +416,11 @@ static int begin(struct serve *s, const char *dir)
 }
 
 int mount_serve(struct cmd_ctx *cx, const struct mount_flags *f,
-		const char *place, const char *name, const char *dir)
+		const struct mount_what *what, const char *dir)
 {
 	struct serve s = { .cx = cx,
 			   .flags = f,
+			   .what = what,
 			   .background = { .parent = -1 },
 			   .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct signals_of signals;
@@ -389,13 +428,12 @@ int mount_serve(struct cmd_ctx *cx, const struct mount_flags *f,
 
 	if (begin(&s, dir) < 0 || signals_begin(&signals, &s) < 0)
 		return -1;
-	rc = remote_open(cx->remotes, place, &cx->op, &s.be);
+	rc = remote_open(cx->remotes, what->place, &cx->op, &s.be);
 	if (rc == 0) {
 		s.at.dir = s.dir;
-		s.at.place =
-			*s.be->identity == '/' ? s.be->identity : s.be->name;
-		if (name)
-			s.at.place = name;
+		s.at.place = what->name ? what->name : local_path(s.be);
+		if (!s.at.place)
+			s.at.place = s.be->name;
 		rc = serve_place(&s);
 		be_close(s.be);
 	}

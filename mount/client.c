@@ -26,8 +26,7 @@ static bool is_below(const char *dir, const char *top, const char **rest)
 	return true;
 }
 
-/* Where the mount that has its record in this folder is; NULL: no record. */
-static const char *recorded_dir(struct op *op, const char *folder)
+const char *client_recorded(struct op *op, const char *folder)
 {
 	const char *path = arena_printf(&op->arena, "%s/mount.json", folder);
 	const struct json_node *record;
@@ -55,7 +54,7 @@ static int find(struct op *op, DIR *d, const char *mounts, const char *dir,
 		if (e->d_name[0] == '.')
 			continue;
 		folder = arena_printf(&op->arena, "%s/%s", mounts, e->d_name);
-		at = recorded_dir(op, folder);
+		at = client_recorded(op, folder);
 		if (!at || !is_below(dir, at, &rest) || strlen(at) < longest)
 			continue;
 		fd = socket_connect(op, folder);

@@ -24,6 +24,9 @@ int client_open(struct op *op, const char *state_dir, const char *dir,
 		struct client *out, const char **below) MUST_CHECK;
 void client_close(struct client *c);
 
+/* Where the mount that has its record in `folder` is; NULL: no record. */
+const char *client_recorded(struct op *op, const char *folder);
+
 /*
  * Ask, with a path unless it is NULL, and wait for the last line of the
  * answer, which has "done".  `fn` is given the others; the nodes are in

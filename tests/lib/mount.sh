@@ -1,147 +1,60 @@
 # shellcheck shell=bash
-# Mounts for the whole-program tests; sourced after tests/lib/e2e.sh, and after
-# tests/lib/webdav.sh where that is used, too.
+# What the tests of mounts share; sourced after tests/lib/e2e.sh.
+#
+# $PLACE is a folder of this machine and $MNT where it is mounted.  Each
+# ferry of the tests has its state below $SHM.
+export FERRY_STATE_DIR=$DISK/state FERRY_CACHE_DIR=$DISK/cache
+PLACE=$DISK/place MNT=$DISK/mnt
+mkdir -p "$PLACE" "$MNT"
 
-JUDGES=${FERRY_BUILD:-$ROOT/build/plain}/tests/lib
-declare -A M=()         # the folder where it is mounted
-declare -A MOUNT_PID=() # of the one that serves it
-declare -A CACHE=()     # its folder
-# What they are all mounted with; a test may say more, or less.
-MOUNT_OPTS=(--vfs-write-back 200ms --dir-cache-time 2s)
-
-# Dead or alive.
-is_mounted() { grep -qF " ${M[$1]} " /proc/self/mounts; }
-
-# Nothing may be mounted any more where things are deleted.
-unmount_all() {
-	local name pid
-	for name in "${!M[@]}"; do
-		pid=${MOUNT_PID[$name]:-}
-		[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null
-		while is_mounted "$name"; do
-			umount -l "${M[$name]}" || break
-		done
-	done
-}
 mount_clean() {
-	unmount_all
-	if declare -F webdav_clean >/dev/null; then
-		webdav_clean
-	else
-		e2e_clean
-	fi
+	local dir
+	while read -r dir; do
+		umount "$dir" 2>/dev/null || umount -l "$dir"
+	done < <(awk -v d="$DISK" '$3 == "fuse.ferry" && index($2, d) == 1 \
+		{ print $2 }' /proc/mounts)
+	e2e_clean
 }
 trap mount_clean EXIT
 
-# can_mount: ends the tests, saying so, where nobody can.
-can_mount() {
-	if [ ! -w /dev/fuse ] || ! is_root; then
-		skipped "needs /dev/fuse, and root"
-		e2e_end
-	fi
-	[ -z "$FERRY_SAN" ] || MOUNT_WAIT=60
+mountable() {
+	[ -c /dev/fuse ] && [ -w /dev/fuse ] && return 0
+	skipped "no /dev/fuse here"
+	return 1
 }
 
-# mnt NAME PLACE [OPTION...]: mounted at ${M[NAME]}.  What it keeps there is
-# still known when it is mounted again.
-mnt() {
-	local name=$1 place=$2 pid i
-	shift 2
-	M[$name]=$DISK/mnt-$name
-	CACHE[$name]=$SHM/cache-$name
-	stat "${M[$name]}" >/dev/null 2>&1 || mkdir -p "${M[$name]}" 2>/dev/null
-	mkdir -p "${CACHE[$name]}"
-	XDG_CACHE_HOME=${CACHE[$name]} XDG_STATE_HOME=${CACHE[$name]} \
-		"$FERRY" mount "$place" "${M[$name]}" "${MOUNT_OPTS[@]}" "$@" \
-		>>"$SHM/said-$name" 2>&1 </dev/null &
-	pid=$!
-	MOUNT_PID[$name]=$pid
-	for ((i = 0; i < ${MOUNT_WAIT:-20} * 20; i++)); do
-		# In this order: a dead mount is one to mountpoint(1), too.
-		! stat -f "${M[$name]}" >/dev/null 2>&1 ||
-			! is_mounted "$name" || return 0
-		kill -0 "$pid" 2>/dev/null || break
+# up [ARGUMENT...]: $PLACE at $MNT, in the background.
+up() { ferry mount --daemon "$@" "$PLACE" "$MNT"; }
+
+# down [ARGUMENT...]
+down() { ferry umount "$@" "$MNT"; }
+
+is_mounted() { grep -q " ${1:-$MNT} fuse.ferry " /proc/mounts; }
+not_mounted() { ! is_mounted "$@"; }
+
+# The process that serves $MNT, by its own word.
+mount_pid() {
+	"$FERRY" mount status --json "$MNT" 2>/dev/null |
+		sed -n 's/.*"pid":\([0-9]*\).*/\1/p'
+}
+
+# gone PID: it ends within ten seconds.
+gone() {
+	local i
+	for ((i = 0; i < 200; i++)); do
+		kill -0 "$1" 2>/dev/null || return 0
 		sleep 0.05
 	done
-	not_ok "$name is mounted" "$SHM/said-$name"
 	return 1
 }
 
-# umnt NAME [--now]: the queue is empty then, or left for the next time.
-umnt() {
-	local name=$1 status
-	shift
-	timeout 300 "$FERRY" umount "${M[$name]}" "$@" >"$OUT" 2>"$ERR" \
-		</dev/null
-	status=$?
-	[ $status = 0 ] || not_ok "umount $name: exit $status" "$ERR" "$OUT"
-	# It may be about to write the last of what it knows.
-	for _ in {1..200}; do
-		kill -0 "${MOUNT_PID[$name]}" 2>/dev/null || break
-		sleep 0.05
-	done
-	if kill -0 "${MOUNT_PID[$name]}" 2>/dev/null; then
-		not_ok "umount $name: its process ends"
-		kill -9 "${MOUNT_PID[$name]}"
-	fi
-	wait "${MOUNT_PID[$name]}" 2>/dev/null
-	status=$?
-	[ $status = 0 ] || not_ok "$name: the mount's exit status: $status" \
-		"$SHM/said-$name"
-	MOUNT_PID[$name]=
-}
-
-# kill_mnt NAME: at once; what was mounted there stays, and is dead.
-kill_mnt() {
-	kill -9 "${MOUNT_PID[$1]}"
-	{ wait "${MOUNT_PID[$1]}"; } 2>/dev/null
-	MOUNT_PID[$1]=
-}
-
-# status_of NAME FIELD
-status_of() {
-	timeout 30 "$FERRY" mount status "${M[$1]}" --json >"$OUT" 2>"$ERR" \
-		</dev/null
-	field "$2"
-}
-
-# drained NAME [SECONDS]: by itself, within this time.
-drained() {
+# until_true COMMAND...: it succeeds within ten seconds.
+until_true() {
 	local i
-	for ((i = 0; i < ${2:-60} * 10; i++)); do
-		[ "$(status_of "$1" queued)" != 0 ] || return 0
+	for ((i = 0; i < 100; i++)); do
+		"$@" >"$SHM/until" 2>&1 && return 0
 		sleep 0.1
 	done
-	timeout 30 "$FERRY" mount queue "${M[$1]}"
+	cat "$SHM/until"
 	return 1
-}
-
-# queue_has NAME REGEX [SECONDS]: comes to have a line like this.
-queue_has() {
-	local i
-	for ((i = 0; i < ${3:-20} * 10; i++)); do
-		! timeout 30 "$FERRY" mount queue "${M[$1]}" 2>&1 |
-			grep -qE -e "$2" || return 0
-		sleep 0.1
-	done
-	timeout 30 "$FERRY" mount queue "${M[$1]}"
-	return 1
-}
-
-# same_tree TWIN FOLDER: the same files and folders with the same bytes;
-# symbolic links not, which few servers have.
-same_tree() {
-	local out
-	out=$(rsync -rcni --delete --no-links --info=nonreg0 \
-		--exclude=.DAV "$1/" "$2/") ||
-		return 1
-	[ -z "$out" ] || { echo "$out"; return 1; }
-}
-
-# bounded SECONDS COMMAND...: it ends within this time, in whatever way.
-bounded() {
-	local most=$1
-	shift
-	timeout -s KILL "$most" "$@" >"$SHM/bounded" 2>&1
-	[ $? != 137 ]
 }
