@@ -147,6 +147,7 @@ int job_conflict(struct job *j, const struct entry *now)
 
 	vfs_lock(v);
 	job_consume(j);
+	unsure_forget(v, j->n);
 	job_stale(j, j->to);
 	aside = job_is_there(j);
 	vfs_unlock(v);

@@ -242,6 +242,8 @@ void queue_changed(struct vfs *v, struct node *n)
 		store_save(v, n);
 	if (!v->sending)
 		return;
+	if (n->flags & NODE_DROPPED && !(n->flags & NODE_SENDING))
+		unsure_dropped(v, n);
 	if (!queue_wants(n)) {
 		if (n->flags & NODE_QUEUED && !(n->flags & NODE_SENDING))
 			dequeue(v, n);
@@ -374,6 +376,8 @@ static bool settle(struct vfs *v, struct op *op, struct node *n, int rc,
 	int64_t now = clock_mono();
 
 	n->flags &= ~(uint32_t)NODE_SENDING;
+	if (n->flags & NODE_DROPPED)
+		unsure_dropped(v, n);
 	if (!queue_wants(n)) {
 		dequeue(v, n);
 		return false;
@@ -533,6 +537,8 @@ void queue_close(struct vfs *v)
 	vfs_lock(v);
 	while (s->waits.n)
 		wait_over(v, &s->waits.at[0]);
+	while (s->unsure.n)
+		unsure_forget(v, s->unsure.at[0].n);
 	while (v->queue.n) {
 		struct node *n = v->queue.at[--v->queue.n];
 
@@ -543,6 +549,7 @@ void queue_close(struct vfs *v)
 	vfs_unlock(v);
 	nodes_free(&v->queue);
 	waits_free(&s->waits);
+	unsures_free(&s->unsure);
 	pthread_cond_destroy(&s->wake);
 	pthread_cond_destroy(&s->tick);
 	pthread_cond_destroy(&v->queue_done);

@@ -123,14 +123,23 @@ static bool is_at(const struct node *n, const char *path, struct buf *b)
 	       (b->data[len] == '\0' || b->data[len] == '/');
 }
 
-static void gather(struct vfs *v, const char *path, struct flush *f)
+static bool is_over(const struct node *n)
+{
+	return !queue_wants(n) && !(n->flags & NODE_SENDING);
+}
+
+static void gather(struct vfs *v, const char *path, bool gone_only,
+		   struct flush *f)
 {
 	struct buf b = BUF_INIT;
 
 	for (size_t i = 0; i < v->queue.n; i++) {
 		struct node *n = v->queue.at[i];
 
-		if (!queue_wants(n) || !is_at(n, path, &b))
+		/* what is deleted while it is sent has to be deleted there */
+		if (is_over(n) || (queue_wants(n) && !is_at(n, path, &b)))
+			continue;
+		if (gone_only && !(n->flags & NODE_GONE))
 			continue;
 		node_hold(n);
 		*nodes_add(&f->wait) = n;
@@ -164,7 +173,7 @@ static void done(struct vfs *v, struct flush *f, size_t i)
 /* Often, so it does not go through all of them. */
 static bool is_done(struct vfs *v, struct flush *f)
 {
-	while (f->wait.n && !queue_wants(f->wait.at[f->wait.n - 1]))
+	while (f->wait.n && is_over(f->wait.at[f->wait.n - 1]))
 		done(v, f, f->wait.n - 1);
 	return f->wait.n == 0;
 }
@@ -182,7 +191,7 @@ static int look(struct vfs *v, struct op *op, struct flush *f)
 	for (size_t i = 0; i < f->wait.n;) {
 		struct node *n = f->wait.at[i];
 
-		if (!queue_wants(n)) {
+		if (is_over(n)) {
 			done(v, f, i);
 			continue;
 		}
@@ -239,7 +248,7 @@ int vfs_flush(struct vfs *v, struct op *op, const char *path)
 	int rc;
 
 	vfs_lock(v);
-	gather(v, path, &f);
+	gather(v, path, false, &f);
 	queue_kick(v);
 	if (f.wait.n && v->opt.read_only)
 		rc = vfs_fail(op, EROFS,
@@ -247,6 +256,10 @@ int vfs_flush(struct vfs *v, struct op *op, const char *path)
 			      f.wait.n);
 	else
 		rc = wait_sent(v, op, &f);
+	if (rc == 0) {
+		gather(v, path, true, &f);
+		rc = wait_sent(v, op, &f);
+	}
 	for (size_t i = 0; i < f.wait.n; i++)
 		node_release(v, f.wait.at[i]);
 	vfs_unlock(v);

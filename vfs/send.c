@@ -159,9 +159,24 @@ static bool same_spot(const struct job *a, const struct job *b)
 	       (a->from && is_spot(a->from, a->from_name, b));
 }
 
+/* A folder above that may have been moved: who knows where this is. */
+static struct node *unsure_above(const struct node *n, struct node *dir)
+{
+	for (; dir; dir = node_rparent(dir))
+		if (dir != n && dir->flags & NODE_UNSURE)
+			return dir;
+	return NULL;
+}
+
 /* The node of an action that must be over before this one; or NULL. */
 static struct node *in_the_way(const struct job *j)
 {
+	struct node *dir = unsure_above(j->n, j->to);
+
+	if (!dir)
+		dir = unsure_above(j->n, j->from);
+	if (dir)
+		return dir;
 	for (struct job *k = j->v->sending->jobs; k; k = k->next)
 		if (same_spot(j, k) ||
 		    (takes_along(k) && touches_below(j, k->n)) ||
@@ -170,8 +185,7 @@ static struct node *in_the_way(const struct job *j)
 	return NULL;
 }
 
-/* A listing under way, or made without this, is not believed: acted. */
-static void act_on(struct node *dir, int more)
+void act_on(struct node *dir, int more)
 {
 	if (!dir || !dir->dir)
 		return;
@@ -300,14 +314,19 @@ static void set_way_out(struct job *j)
 	buf_free(&path);
 }
 
+static void set_from(struct job *j)
+{
+	if (j->n->flags & NODE_NEW)
+		return;
+	j->from = node_rparent(j->n);
+	j->from_name = arena_strdup(&j->op->arena, node_rname(j->n));
+}
+
 static void set_places(struct job *j, bool circle)
 {
 	struct node *n = j->n;
 
-	if (!(n->flags & NODE_NEW)) {
-		j->from = node_rparent(n);
-		j->from_name = arena_strdup(&j->op->arena, node_rname(n));
-	}
+	set_from(j);
 	j->circle = circle;
 	if (circle)
 		set_way_out(j);
@@ -318,6 +337,19 @@ static void set_places(struct job *j, bool circle)
 	j->over = node_at_remote(j->to, j->to_name);
 	if (j->over == n || (j->over && !(j->over->flags & NODE_GONE)))
 		j->over = NULL;
+}
+
+/* First what an earlier action may have done. */
+static bool set_look(struct job *j)
+{
+	const struct unsure *u = unsure_elsewhere(j->v, j->n);
+
+	if (!u)
+		return false;
+	j->action = ACT_LOOK;
+	set_from(j);
+	set_target(j, u->to, u->name);
+	return true;
 }
 
 static int wait_for(struct job *j, struct node *whom)
@@ -363,14 +395,17 @@ static int plan(struct job *j)
 
 	if (!queue_wants(n))
 		return PLAN_NOTHING;
-	b = blocker(n);
-	if (b) {
-		circle = n->flags & NODE_AWAY && in_circle(n);
-		if (!circle)
+	if (!set_look(j)) {
+		b = n->parent ? unsure_at(j->v, n->parent, n->name, n) : NULL;
+		if (!b && (b = blocker(n))) {
+			circle = n->flags & NODE_AWAY && in_circle(n);
+			b = circle ? NULL : b;
+		}
+		if (b)
 			return wait_for(j, b);
+		j->action = action_for(n);
+		set_places(j, circle);
 	}
-	j->action = action_for(n);
-	set_places(j, circle);
 	if (j->to && (b = missing_above(j->to)))
 		return wait_for(j, b);
 	if (j->from && missing_above(j->from))
@@ -404,8 +439,10 @@ void job_consume(struct job *j)
 	struct node *t = j->over;
 
 	if (t && t->flags & NODE_GONE && node_rparent(t) == j->to &&
-	    strcmp(node_rname(t), j->to_name) == 0)
+	    strcmp(node_rname(t), j->to_name) == 0) {
+		unsure_forget(j->v, t);
 		node_drop(j->v, t);
+	}
 }
 
 void job_stale(struct job *j, struct node *dir)
@@ -434,6 +471,7 @@ void job_arrived(struct job *j, const struct entry *now)
 	struct node *n = j->n;
 
 	job_consume(j);
+	unsure_forget(j->v, n);
 	if (n->flags & NODE_DROPPED) {
 		leave_for_deletion(j, now);
 		return;
@@ -476,6 +514,25 @@ bool all_here(const struct node *n)
 	return is;
 }
 
+int job_folder_is_missing(struct job *j)
+{
+	struct node *dir = j->to;
+	int rc = -1;
+
+	vfs_lock(j->v);
+	if (dir->parent && !(dir->flags & NODE_NEW)) {
+		job_stale(j, node_rparent(dir));
+		node_set_new(j->v, dir);
+		queue_changed(j->v, dir);
+	}
+	if (dir->flags & NODE_NEW && !(dir->flags & NODE_DROPPED)) {
+		queue_wait_for(j->v, j->n, dir);
+		rc = 1;
+	}
+	vfs_unlock(j->v);
+	return rc;
+}
+
 int job_set_new(struct job *j)
 {
 	struct node *n = j->n;
@@ -490,6 +547,7 @@ int job_set_new(struct job *j)
 		n->flags &= ~(uint32_t)NODE_PART;
 		n->flags |= NODE_WHOLE | NODE_DIRTY;
 	}
+	unsure_forget(j->v, n);
 	node_set_new(j->v, n);
 	queue_changed(j->v, n);
 	return 0;
@@ -552,9 +610,23 @@ static int act(struct job *j)
 	case ACT_MOVE: return send_move(j);
 	case ACT_DELETE: return send_delete(j);
 	case ACT_META: return send_meta(j);
+	case ACT_LOOK: return send_look(j);
 	case ACT_NOTHING: break;
 	}
 	BUG("no action for \"%s\"", j->n->name);
+}
+
+/*
+ * So that a kill does not have it done again: that would do no harm, unless
+ * more is changed before.
+ */
+static void note(struct job *j)
+{
+	struct op op = op_begin(&j->v->cancel);
+
+	if (store_commit(j->v, &op, false) < 0)
+		log_info(NULL, "%s", op.err.msg); /* the keeper tries again */
+	op_end(&op);
 }
 
 int send_node(struct vfs *v, struct op *op, struct node *n)
@@ -573,8 +645,11 @@ int send_node(struct vfs *v, struct op *op, struct node *n)
 		return what == PLAN_WAIT ? 1 : what < 0 ? -1 : 0;
 	rc = act(&j);
 	vfs_lock(v);
+	job_outcome(&j, rc);
 	end(&j);
 	vfs_unlock(v);
+	if (rc == 0)
+		note(&j);
 	buf_free(&j.to_path);
 	buf_free(&j.from_path);
 	return rc;

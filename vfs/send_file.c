@@ -77,6 +77,8 @@ static int put_done(struct put *p)
 	struct node *n = j->n;
 
 	vfs_lock(j->v);
+	if (p->in_place)
+		unsure_forget(j->v, n);
 	if (p->in_place && !(n->flags & NODE_DROPPED))
 		node_set_seen(j->v, n, &p->now);
 	else if (!p->in_place)
@@ -106,27 +108,6 @@ static int put_later(struct put *p)
 }
 
 /* ---- refused ------------------------------------------------------------- */
-
-/* Its folder is no more: that is made again first. */
-static int folder_is_missing(struct put *p)
-{
-	struct job *j = p->j;
-	struct node *dir = j->to;
-	int rc = -1;
-
-	vfs_lock(j->v);
-	if (dir->parent && !(dir->flags & (NODE_NEW | NODE_GONE))) {
-		job_stale(j, dir->parent);
-		node_set_new(j->v, dir);
-		queue_changed(j->v, dir);
-	}
-	if (dir->flags & NODE_NEW) {
-		queue_wait_for(j->v, j->n, dir);
-		rc = 1;
-	}
-	vfs_unlock(j->v);
-	return rc;
-}
 
 /* It is to be the only one of its bytes. */
 static int keep_safe(struct put *p)
@@ -204,8 +185,8 @@ static int put_refused(struct put *p)
 	bool same;
 	int rc;
 
-	if (why.kind == ERR_NO_DIR && j->to->parent)
-		return folder_is_missing(p);
+	if (why.kind == ERR_NO_DIR || why.kind == ERR_NOT_DIR)
+		return job_folder_is_missing(j);
 	if (why.kind != ERR_EXISTS && why.kind != ERR_CONFLICT &&
 	    why.kind != ERR_IS_DIR)
 		return -1;
@@ -219,7 +200,7 @@ static int put_refused(struct put *p)
 	err_clear(&op->err);
 	if (same)
 		return put_done(p);
-	if (seen_anew(p))
+	if (unsure_is(j, &p->now) || seen_anew(p))
 		return 0;
 	if (p->in_place && j->seen && same_seen(j->v, j->seen, &p->now)) {
 		op->err = why;

@@ -11,6 +11,19 @@
 #include "lib/log.h"
 #include "vfs/sending.h"
 
+/* As the place has it at a path; 1 there, 0 not. */
+static int look(struct job *j, const char *path, struct entry *out)
+{
+	int rc = job_heard(j, be_stat(j->v->be, j->op, path, out));
+
+	if (rc == 0)
+		return 1;
+	if (!is_missing(&j->op->err))
+		return -1;
+	err_clear(&j->op->err);
+	return 0;
+}
+
 /* ---- folders ------------------------------------------------------------- */
 
 /* Its mode goes later, when it is full. */
@@ -20,14 +33,11 @@ static bool has_meta(const struct job *j)
 	       (j->n->has_mode || j->n->has_owner);
 }
 
-int send_mkdir(struct job *j)
+static void mkdir_done(struct job *j)
 {
 	struct vfs *v = j->v;
 	struct node *n = j->n;
-	int rc = job_heard(j, be_mkdir(v->be, j->op, j->to_path.data));
 
-	if (rc < 0)
-		return -1;
 	vfs_lock(v);
 	job_arrived(j, NULL);
 	if (!(n->flags & NODE_DROPPED)) {
@@ -41,7 +51,28 @@ int send_mkdir(struct job *j)
 		store_save(v, n);
 	}
 	vfs_unlock(v);
-	return 0;
+}
+
+int send_mkdir(struct job *j)
+{
+	struct entry now;
+	struct err why;
+	int rc = job_heard(j, be_mkdir(j->v->be, j->op, j->to_path.data));
+
+	if (rc == 0) {
+		mkdir_done(j);
+		return 0;
+	}
+	why = j->op->err;
+	if (why.kind != ERR_NOT_DIR && why.kind != ERR_EXISTS &&
+	    why.kind != ERR_NO_DIR)
+		return -1;
+	/* a file there, or in the place of its folder */
+	rc = look(j, j->to_path.data, &now);
+	if (rc > 0 && now.kind != ENTRY_DIR)
+		return job_conflict(j, &now);
+	j->op->err = why;
+	return rc == 0 ? job_folder_is_missing(j) : -1;
 }
 
 /* ---- moving -------------------------------------------------------------- */
@@ -63,17 +94,12 @@ static void move_done(struct job *j, const struct entry *now)
 	vfs_unlock(v);
 }
 
-/* As the place has it at a path; 1 there, 0 not. */
-static int look(struct job *j, const char *path, struct entry *out)
+static bool is_moved(const struct job *j, const struct entry *at_target)
 {
-	int rc = job_heard(j, be_stat(j->v->be, j->op, path, out));
-
-	if (rc == 0)
-		return 1;
-	if (!is_missing(&j->op->err))
-		return -1;
-	err_clear(&j->op->err);
-	return 0;
+	if (j->n->kind == ENTRY_DIR)
+		return at_target->kind == ENTRY_DIR;
+	return j->seen && same_seen(j->v, j->seen, at_target) &&
+	       !(j->over_seen && same_seen(j->v, j->over_seen, at_target));
 }
 
 /*
@@ -87,8 +113,7 @@ static int source_is_gone(struct job *j, const struct entry *at_target)
 	struct node *n = j->n;
 	int rc = 0;
 
-	if (at_target && j->seen && same_seen(v, j->seen, at_target) &&
-	    !(j->over_seen && same_seen(v, j->over_seen, at_target))) {
+	if (at_target && is_moved(j, at_target)) {
 		move_done(j, at_target);
 		return 0;
 	}
@@ -101,6 +126,26 @@ static int source_is_gone(struct job *j, const struct entry *at_target)
 		node_drop(v, n); /* deleted there, unchanged here */
 	vfs_unlock(v);
 	return rc;
+}
+
+/* What it was to replace has gone by itself: it goes to a free name. */
+static int over_is_gone(struct job *j)
+{
+	vfs_lock(j->v);
+	job_consume(j);
+	vfs_unlock(j->v);
+	return 0;
+}
+
+/* An earlier try to write to it has arrived: so that is what was seen. */
+static int is_ours(struct job *j, struct node *n, const struct entry *now)
+{
+	vfs_lock(j->v);
+	if (!(n->flags & (NODE_NEW | NODE_DROPPED)))
+		node_set_seen(j->v, n, now);
+	unsure_forget(j->v, n);
+	vfs_unlock(j->v);
+	return 0;
 }
 
 static bool may_be_told(const struct err *e)
@@ -123,8 +168,14 @@ static int move_refused(struct job *j, bool insist)
 	to = from < 0 ? -1 : look(j, j->to_path.data, &dst);
 	if (from < 0 || to < 0)
 		return -1;
-	if (!from)
+	if (!from || src.kind != (enum entry_kind)j->n->kind)
 		return source_is_gone(j, to ? &dst : NULL);
+	if (!to && j->over)
+		return over_is_gone(j);
+	if (to && j->over && unsure_arrived(j->v, j->to, j->to_name, &dst))
+		return is_ours(j, j->over, &dst);
+	if (unsure_arrived(j->v, j->from, j->from_name, &src))
+		return is_ours(j, j->n, &src);
 	if (to && !j->circle &&
 	    !(j->over_seen && same_seen(j->v, j->over_seen, &dst)))
 		return job_conflict(j, &dst);
@@ -186,8 +237,10 @@ static int delete_done(struct job *j, bool stays)
 	vfs_lock(v);
 	if (stays)
 		job_stale(j, j->from);
-	if (j->n->flags & NODE_GONE)
+	if (j->n->flags & NODE_GONE) {
+		unsure_forget(v, j->n);
 		node_drop(v, j->n);
+	}
 	vfs_unlock(v);
 	if (stays)
 		vfs_tell(v,
@@ -218,7 +271,8 @@ static int delete_file(struct job *j)
 		return -1;
 	if (rc == 0)
 		return delete_done(j, false);
-	if (!j->seen || !same_seen(j->v, j->seen, &now))
+	if (!(j->seen && same_seen(j->v, j->seen, &now)) &&
+	    !unsure_arrived(j->v, j->from, j->from_name, &now))
 		return delete_done(j, true);
 	rc = job_heard(j, be_unlink(be, j->op, j->from_path.data));
 	if (rc < 0 && !is_missing(&j->op->err))

@@ -17,7 +17,8 @@ enum action {
 	ACT_LINK, /* make a symbolic link */
 	ACT_MOVE,
 	ACT_DELETE,
-	ACT_META
+	ACT_META,
+	ACT_LOOK /* for what an action has done that did not answer */
 };
 
 /*
@@ -58,6 +59,14 @@ struct wait {
 };
 VEC(waits, struct wait);
 
+/* `n` may have been brought there: the action has failed, but who knows. */
+struct unsure {
+	struct node *n, *to, *from; /* all held; from: or NULL */
+	char *name;
+	char *seen; /* entry_pack() of what may be there, or NULL */
+};
+VEC(unsures, struct unsure);
+
 /* All guarded by v->lock. */
 struct sending {
 	pthread_cond_t wake; /* of those that rest */
@@ -67,6 +76,7 @@ struct sending {
 	bool stop, timing;
 	struct job *jobs; /* under way */
 	struct waits waits;
+	struct unsures unsure;
 };
 
 /* ---- queue.c; all with v->lock held -------------------------------------- */
@@ -86,6 +96,11 @@ void queue_kick(struct vfs *v);
 bool may_ask_locked(struct vfs *v);
 
 /* ---- send.c -------------------------------------------------------------- */
+/*
+ * With the lock, before and after something is done in a folder at the place:
+ * what lists it meanwhile does not believe what it sees.
+ */
+void act_on(struct node *dir, int more);
 
 /*
  * After each be_*() call, which gave `rc`: vfs_heard().  Returns rc.
@@ -107,11 +122,33 @@ bool job_told(const struct job *j);
 bool all_here(const struct node *n);
 /* With the lock: it is nowhere at the place, and to be made of what is here. */
 int job_set_new(struct job *j) MUST_CHECK;
+/* The folder it goes to is no more: that is made first.  As send_node(). */
+int job_folder_is_missing(struct job *j) MUST_CHECK;
 /* Whether both are the same content, as far as can be told without reading. */
 bool same_seen(const struct vfs *v, const struct entry *a,
 	       const struct entry *b);
 /* Not there: no such file, or no such folder. */
 bool is_missing(const struct err *e);
+
+/* ---- unsure.c ------------------------------------------------------------ */
+/* With the lock: after the action, which gave `rc`. */
+void job_outcome(struct job *j, int rc);
+/* With the lock: where it may be at the place, if that is not where it is to
+   be brought next; else NULL. */
+const struct unsure *unsure_elsewhere(struct vfs *v, const struct node *n);
+/* With the lock: which node, but for `but`, may be there; or NULL. */
+struct node *unsure_at(struct vfs *v, const struct node *dir, const char *name,
+		       const struct node *but);
+/* With the lock: it is dropped; what may be of it is to be deleted. */
+void unsure_dropped(struct vfs *v, struct node *n);
+/* With the lock: nothing is known of it any more. */
+void unsure_forget(struct vfs *v, struct node *n);
+/* Without the lock: whether `now`, seen there, is of an earlier try. */
+bool unsure_arrived(struct vfs *v, const struct node *dir, const char *name,
+		    const struct entry *now);
+/* `now` is what an earlier try has brought where the job goes: noted. */
+bool unsure_is(struct job *j, const struct entry *now);
+int send_look(struct job *j) MUST_CHECK;
 
 /* ---- each as send_node(); without the lock ------------------------------- */
 int send_put(struct job *j) MUST_CHECK;  /* send_file.c */

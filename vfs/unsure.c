@@ -1,0 +1,290 @@
+/*
+ * An action that has failed may have been carried out all the same, with only
+ * its answer lost.  To do it again is harmless; but if the node is renamed or
+ * deleted here before that, something would be left behind at the place.  So
+ * it is remembered where a node may be, as long as the process lives, and that
+ * is looked at before anything else is done with it.
+ */
+#include "vfs/sending.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct unsure *find(struct vfs *v, const struct node *n)
+{
+	struct unsures *all = &v->sending->unsure;
+
+	if (!(n->flags & NODE_UNSURE))
+		return NULL;
+	for (size_t i = 0; i < all->n; i++)
+		if (all->at[i].n == n)
+			return &all->at[i];
+	return NULL;
+}
+
+void unsure_forget(struct vfs *v, struct node *n)
+{
+	struct unsures *all = &v->sending->unsure;
+	struct unsure *u;
+
+	node_hold(n);
+	while ((u = find(v, n))) {
+		struct unsure gone = *u;
+
+		*u = all->at[--all->n];
+		free(gone.name);
+		free(gone.seen);
+		act_on(gone.to, -1);
+		act_on(gone.from, -1);
+		node_release(v, gone.to);
+		if (gone.from)
+			node_release(v, gone.from);
+		node_release(v, gone.n);
+	}
+	n->flags &= ~(uint32_t)NODE_UNSURE;
+	node_release(v, n);
+}
+
+static bool is_unsure(const struct err *e)
+{
+	switch (e->kind) {
+	case ERR_NETWORK:
+	case ERR_TIMEOUT:
+	case ERR_SERVER:
+	case ERR_BUSY:
+	case ERR_CANCELED:
+	case ERR_CORRUPT:
+	case ERR_IO: return true;
+	default: return false;
+	}
+}
+
+static char *packed(const struct entry *e)
+{
+	struct buf b = BUF_INIT;
+	struct entry lean = *e;
+	char *p;
+
+	lean.name = "";
+	lean.posix = NULL;
+	entry_pack(&b, &lean);
+	p = xrealloc(NULL, b.len, 1);
+	memcpy(p, b.data, b.len);
+	buf_free(&b);
+	return p;
+}
+
+/* Of several tries at one spot any may have arrived. */
+static void remember(struct job *j)
+{
+	const struct entry *e = j->action == ACT_MOVE ? j->seen : &j->want;
+	struct node *n = j->n;
+
+	node_hold(n);
+	node_hold(j->to);
+	if (j->from)
+		node_hold(j->from);
+	act_on(j->to, 1);
+	act_on(j->from, 1);
+	*unsures_add(&j->v->sending->unsure) = (struct unsure){
+		.n = n,
+		.to = j->to,
+		.from = j->from,
+		.name = xstrdup(j->to_name),
+		.seen = e ? packed(e) : NULL,
+	};
+	n->flags |= NODE_UNSURE;
+}
+
+void job_outcome(struct job *j, int rc)
+{
+	bool brings = j->action == ACT_MKDIR || j->action == ACT_MOVE ||
+		      j->action == ACT_LINK || j->action == ACT_PUT;
+
+	if (!brings)
+		return;
+	if (rc < 0 && is_unsure(&j->op->err))
+		remember(j);
+	if (j->n->flags & NODE_DROPPED)
+		unsure_dropped(j->v, j->n);
+}
+
+const struct unsure *unsure_elsewhere(struct vfs *v, const struct node *n)
+{
+	const struct unsure *u = find(v, n);
+
+	if (!u || (n->parent == u->to && strcmp(n->name, u->name) == 0) ||
+	    (!(n->flags & NODE_NEW) && node_rparent(n) == u->to &&
+	     strcmp(node_rname(n), u->name) == 0) ||
+	    u->to->flags & NODE_DROPPED || !u->to->dir)
+		return NULL;
+	return u;
+}
+
+struct node *unsure_at(struct vfs *v, const struct node *dir, const char *name,
+		       const struct node *but)
+{
+	const struct unsures *all = &v->sending->unsure;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (all->at[i].n != but && all->at[i].to == dir &&
+		    !(all->at[i].n->flags & NODE_GONE) &&
+		    strcmp(all->at[i].name, name) == 0)
+			return all->at[i].n;
+	return NULL;
+}
+
+/* What was deleted there has the name: then the one or the other is there. */
+static void hand_over(struct unsure *u, struct vfs *v, struct node *heir)
+{
+	struct node *n = u->n;
+
+	node_hold(heir);
+	heir->flags |= NODE_UNSURE;
+	u->n = heir;
+	node_release(v, n);
+}
+
+static void leave_to_delete(struct vfs *v, const struct unsure *u,
+			    enum entry_kind kind)
+{
+	struct node *left = node_new(v, kind, u->name);
+	struct posix_meta m;
+	struct entry e;
+
+	node_set_remote(v, left, u->to, u->name);
+	if (u->seen) {
+		entry_unpack(u->seen, &e, &m);
+		node_set_seen(v, left, &e);
+	}
+	queue_changed(v, left);
+}
+
+void unsure_dropped(struct vfs *v, struct node *n)
+{
+	struct unsure *u;
+
+	node_hold(n);
+	while ((u = find(v, n))) {
+		struct node *there;
+
+		if (u->to->flags & NODE_DROPPED || !u->to->dir ||
+		    (!u->seen && n->kind != ENTRY_DIR))
+			break;
+		there = node_at_remote(u->to, u->name);
+		if (!there) {
+			leave_to_delete(v, u, (enum entry_kind)n->kind);
+			there = node_at_remote(u->to, u->name);
+		}
+		if (there->kind == n->kind && there->flags & NODE_GONE)
+			hand_over(find(v, n), v, there);
+		else
+			break;
+	}
+	unsure_forget(v, n);
+	node_release(v, n);
+}
+
+/* ---- looking ------------------------------------------------------------- */
+
+/* -1, 0 not there, 1 there. */
+static int look(struct job *j, const char *path, struct entry *out)
+{
+	int rc = job_heard(j, be_stat(j->v->be, j->op, path, out));
+
+	if (rc == 0)
+		return 1;
+	if (!is_missing(&j->op->err))
+		return -1;
+	err_clear(&j->op->err);
+	return 0;
+}
+
+static bool is_ours(const struct vfs *v, const struct unsure *u,
+		    const struct entry *now)
+{
+	struct posix_meta m;
+	struct entry e;
+
+	if (now->kind == ENTRY_DIR)
+		return u->n->kind == ENTRY_DIR;
+	if (!u->seen)
+		return false;
+	entry_unpack(u->seen, &e, &m);
+	return same_seen(v, &e, now);
+}
+
+/* With the lock. */
+static bool arrived(const struct vfs *v, const struct node *dir,
+		    const char *name, const struct entry *now)
+{
+	const struct unsures *all = &v->sending->unsure;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct unsure *u = &all->at[i];
+
+		if (u->to == dir && strcmp(u->name, name) == 0 &&
+		    is_ours(v, u, now))
+			return true;
+	}
+	return false;
+}
+
+bool unsure_arrived(struct vfs *v, const struct node *dir, const char *name,
+		    const struct entry *now)
+{
+	bool is;
+
+	vfs_lock(v);
+	is = arrived(v, dir, name, now);
+	vfs_unlock(v);
+	return is;
+}
+
+bool unsure_is(struct job *j, const struct entry *now)
+{
+	struct node *n = j->n;
+	bool is;
+
+	vfs_lock(j->v);
+	is = !(n->flags & NODE_DROPPED) &&
+	     arrived(j->v, j->to, j->to_name, now);
+	if (is && n->flags & NODE_NEW) {
+		job_consume(j);
+		node_set_remote(j->v, n, j->to, j->to_name);
+	}
+	if (is) {
+		node_set_seen(j->v, n, now);
+		unsure_forget(j->v, n);
+	}
+	vfs_unlock(j->v);
+	return is;
+}
+
+int send_look(struct job *j)
+{
+	const struct unsure *u;
+	struct entry now, old;
+	struct vfs *v = j->v;
+	int there = look(j, j->to_path.data, &now);
+	int stayed = 0;
+
+	if (there == 1 && j->from)
+		stayed = look(j, j->from_path.data, &old);
+	if (there < 0 || stayed < 0)
+		return -1;
+	vfs_lock(v);
+	u = find(v, j->n);
+	if (u && there && !stayed && arrived(v, u->to, u->name, &now) &&
+	    !(j->n->flags & NODE_DROPPED) && !(u->to->flags & NODE_DROPPED) &&
+	    !node_at_remote(u->to, u->name)) {
+		node_set_remote(v, j->n, u->to, u->name);
+		if (now.kind != ENTRY_DIR)
+			node_set_seen(v, j->n, &now);
+	}
+	if (j->n->flags & NODE_DROPPED)
+		unsure_dropped(v, j->n);
+	unsure_forget(v, j->n);
+	vfs_unlock(v);
+	return 0;
+}
