@@ -73,12 +73,14 @@ static struct node *first_away(struct node *dir, const struct node *top)
 	return NULL;
 }
 
-static struct node *occupier(struct node *n)
+static struct node *occupier(struct vfs *v, struct node *n)
 {
 	struct node *t = node_at_remote(n->parent, n->name);
 
 	if (!t || t == n)
 		return NULL;
+	if (unsure_elsewhere(v, t))
+		return t; /* where is it? */
 	if (t->flags & NODE_GONE && t->kind != ENTRY_DIR &&
 	    n->kind != ENTRY_DIR)
 		return NULL; /* it is replaced */
@@ -100,7 +102,7 @@ static struct node *unsent_in(const struct node *dir)
 	return NULL;
 }
 
-static struct node *blocker(struct node *n)
+static struct node *blocker(struct vfs *v, struct node *n)
 {
 	struct node *b;
 
@@ -109,7 +111,7 @@ static struct node *blocker(struct node *n)
 	if (n->parent && n->parent->flags & NODE_NEW)
 		return n->parent;
 	if (n->flags & (NODE_NEW | NODE_AWAY)) {
-		b = occupier(n);
+		b = occupier(v, n);
 		if (b)
 			return b;
 	}
@@ -121,14 +123,14 @@ static struct node *blocker(struct node *n)
 	return NULL;
 }
 
-static bool in_circle(struct node *n)
+static bool in_circle(struct vfs *v, struct node *n)
 {
-	struct node *b = blocker(n);
+	struct node *b = blocker(v, n);
 
 	for (unsigned i = 0; b && i < CIRCLE_MAX; i++) {
 		if (b == n)
 			return true;
-		b = blocker(b);
+		b = blocker(v, b);
 	}
 	return false;
 }
@@ -397,8 +399,8 @@ static int plan(struct job *j)
 		return PLAN_NOTHING;
 	if (!set_look(j)) {
 		b = n->parent ? unsure_at(j->v, n->parent, n->name, n) : NULL;
-		if (!b && (b = blocker(n))) {
-			circle = n->flags & NODE_AWAY && in_circle(n);
+		if (!b && (b = blocker(j->v, n))) {
+			circle = n->flags & NODE_AWAY && in_circle(j->v, n);
 			b = circle ? NULL : b;
 		}
 		if (b)

@@ -261,6 +261,25 @@ bool unsure_is(struct job *j, const struct entry *now)
 	return is;
 }
 
+/* With the lock: it is there, perhaps over something that was deleted. */
+static void found(struct job *j, struct node *to, const char *name,
+		  const struct entry *now)
+{
+	struct node *t = node_at_remote(to, name);
+	struct vfs *v = j->v;
+
+	if (t && t != j->n) {
+		if (!(t->flags & NODE_GONE) || t->flags & NODE_SENDING ||
+		    t->kind == ENTRY_DIR)
+			return;
+		unsure_forget(v, t);
+		node_drop(v, t);
+	}
+	node_set_remote(v, j->n, to, name);
+	if (now->kind != ENTRY_DIR)
+		node_set_seen(v, j->n, now);
+}
+
 int send_look(struct job *j)
 {
 	const struct unsure *u;
@@ -276,12 +295,8 @@ int send_look(struct job *j)
 	vfs_lock(v);
 	u = find(v, j->n);
 	if (u && there && !stayed && arrived(v, u->to, u->name, &now) &&
-	    !(j->n->flags & NODE_DROPPED) && !(u->to->flags & NODE_DROPPED) &&
-	    !node_at_remote(u->to, u->name)) {
-		node_set_remote(v, j->n, u->to, u->name);
-		if (now.kind != ENTRY_DIR)
-			node_set_seen(v, j->n, &now);
-	}
+	    !(j->n->flags & NODE_DROPPED) && !(u->to->flags & NODE_DROPPED))
+		found(j, j->to, j->to_name, &now);
 	if (j->n->flags & NODE_DROPPED)
 		unsure_dropped(v, j->n);
 	unsure_forget(v, j->n);
