@@ -234,7 +234,8 @@ class Mounts:
         self.mount_cached(True)
 
     def mount_cached(self, webdav):
-        files, big = self.scale(5000), self.scale(1 << 30)
+        files = max(100, self.scale(5000) // 100 * 100)
+        big = self.scale(1 << 30)
         folders = max(1, files // 100)
         if webdav:
             top = self.apache.mkdir("mounted")
@@ -469,14 +470,13 @@ class Mounts:
                     size >> 20, "" if port == self.apache.port else
                     " with %d ms round trip" % (2 * DELAY)),
                 places, work, [("read", "MiB/s", 0)],
-                [("read", "ferry copy", 1 / 0.9, True),
-                 ("read", "rclone", 1 / 2, True)])
+                [("read", "ferry copy", 1 / 0.9, True)])
         shutil.rmtree(top)
 
     def mount_untar(self):
         """Small files onto WebDAV: how soon tar ends, and the queue."""
         self.serve()
-        files = self.scale(5000)
+        files = max(100, self.scale(5000) // 100 * 100)
         tar, src = self.small_tar(files)
         runs = self.apache.mkdir("untar")
 
