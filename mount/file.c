@@ -5,7 +5,10 @@
 
 #include "mount/parts.h"
 
-enum { ACCESS_FLAGS = O_ACCMODE | O_TRUNC | O_EXCL | O_APPEND };
+enum {
+	ACCESS_FLAGS = O_ACCMODE | O_TRUNC | O_EXCL | O_APPEND,
+	COPY_MAX = 32 * 1024
+};
 
 /*
  * An open file.  A reader still has it when its bytes are on their way: by then
@@ -101,12 +104,35 @@ static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	reply_over(w);
 }
 
+/* A little is copied: that is quicker than to move its pages. */
+static void reply_bytes(struct worker *w, fuse_req_t req, int fd, size_t n,
+			off_t off)
+{
+	struct fuse_bufvec b = FUSE_BUFVEC_INIT(n);
+	char *bytes;
+	ssize_t got;
+
+	if (n > COPY_MAX) {
+		b.buf[0].flags =
+			FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK | FUSE_BUF_FD_RETRY;
+		b.buf[0].fd = fd;
+		b.buf[0].pos = off;
+		fuse_reply_data(req, &b, 0);
+		return;
+	}
+	bytes = op_scratch(&w->op, n);
+	got = n ? pread(fd, bytes, n, off) : 0;
+	if (got < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_buf(req, bytes, (size_t)got);
+}
+
 static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
 	struct worker *w = begin_request(m, req);
-	struct fuse_bufvec b = FUSE_BUFVEC_INIT(0);
 	struct handle *h = handle_of(fi);
 	size_t got;
 	int fd;
@@ -118,14 +144,7 @@ static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	}
 	end_request(w, req);
 	atomic_fetch_add(&h->users, 1);
-	b.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK | FUSE_BUF_FD_RETRY;
-	b.buf[0].size = got;
-	b.buf[0].fd = fd;
-	b.buf[0].pos = off;
-	if (got)
-		fuse_reply_data(req, &b, 0);
-	else
-		fuse_reply_buf(req, NULL, 0);
+	reply_bytes(w, req, fd, got, off);
 	vfs_read_end(m->vfs, h->file);
 	handle_drop(m, h);
 	reply_over(w);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 struct mount *mount_new(const struct mount_opt *opt)
 {
 	struct mount *m = xcalloc(1, sizeof(*m));
+	pthread_condattr_t mono;
 
 	m->opt = *opt;
 	m->opt.dir = xstrdup(opt->dir);
@@ -23,6 +25,10 @@ struct mount *mount_new(const struct mount_opt *opt)
 	m->connection = -1;
 	m->notify = notify_new();
 	pthread_mutex_init(&m->lock, NULL);
+	pthread_condattr_init(&mono);
+	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
+	pthread_cond_init(&m->watch, &mono);
+	pthread_condattr_destroy(&mono);
 	if (pthread_key_create(&m->worker, worker_free) != 0)
 		BUG("no key for the threads' data");
 	return m;
@@ -34,6 +40,7 @@ void mount_free(struct mount *m)
 		return;
 	notify_free(m->notify);
 	pthread_key_delete(m->worker);
+	pthread_cond_destroy(&m->watch);
 	pthread_mutex_destroy(&m->lock);
 	free((void *)(uintptr_t)m->opt.dir);
 	free((void *)(uintptr_t)m->opt.fsname);
@@ -184,6 +191,21 @@ static void nothing(int number)
 	(void)number;
 }
 
+/*
+ * Unless it was unmounted before: then something else may be mounted at that
+ * folder by now.
+ */
+static void unmount_it(struct mount *m, struct op *op)
+{
+	struct pollfd p = { .fd = fuse_session_fd(m->session) };
+	struct mounted at;
+
+	if ((poll(&p, 1, 0) == 1 && (p.revents & POLLERR)) ||
+	    (where_find(op, m->opt.dir, &at) > 0 &&
+	     (int)at.minor == m->connection))
+		fuse_session_unmount(m->session);
+}
+
 int mount_run(struct mount *m, struct op *op, struct vfs *v)
 {
 	/* only to wake a thread that waits: see mount_abort() */
@@ -200,13 +222,17 @@ int mount_run(struct mount *m, struct op *op, struct vfs *v)
 		goto out;
 	if (notify_start(m->notify, m->session, &op->err) < 0)
 		goto unmount;
+	if (watch_start(m, &op->err) < 0)
+		goto stop;
 	if (m->opt.mounted)
 		m->opt.mounted(m->opt.arg);
 	rc = loop(m, &op->err);
+	watch_stop(m);
+stop:
 	/* it writes to the descriptor that is closed below */
 	notify_stop(m->notify);
 unmount:
-	fuse_session_unmount(m->session);
+	unmount_it(m, op);
 out:
 	session = m->session;
 	pthread_mutex_lock(&m->lock);

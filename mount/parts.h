@@ -39,9 +39,15 @@ struct mount {
 	int connection;       /* its number, to abort it; -1 */
 	struct notify *notify;
 
-	/* Guards workers, the end of the session, and aborted being set. */
+	/*
+	 * Guards workers and what the watcher looks at, the end of the session,
+	 * and aborted being set.
+	 */
 	pthread_mutex_t lock;
 	struct worker *workers;
+	pthread_cond_t watch; /* some worker.watched was set */
+	pthread_t watcher;
+	bool unwatch;
 	atomic_bool aborted; /* nothing is to take long any more */
 };
 
@@ -51,6 +57,7 @@ struct worker {
 	struct cancel cancel; /* set when the program was interrupted */
 	struct mount *mount;
 	struct worker *next, **at; /* in mount->workers */
+	atomic_int watched; /* a thread that waits and had some signal, or 0 */
 };
 
 /* ---- worker.c ------------------------------------------------------------ */
@@ -58,6 +65,10 @@ struct worker {
 void worker_free(void *worker);
 /* Call off what all of them do, now and from now on. */
 void workers_abort(struct mount *m);
+
+/* A thread that cancels what a program waits for that is to end. */
+int watch_start(struct mount *m, struct err *e) MUST_CHECK;
+void watch_stop(struct mount *m);
 
 /*
  * Around each request that may block: begin_request() makes an interrupt of

@@ -223,6 +223,25 @@ else
 	skipped 'a user mounts what is his: not allowed to use /dev/fuse'
 fi
 
+# ---- signals of those who wait ---------------------------------------------
+mkdir -p "$PLACE/slow/one" "$PLACE/slow/two"
+check 'a slow place is mounted' "$FERRY" mount --daemon \
+	":fault,op=list,delay=3s,remote='$PLACE':" "$MNT"
+check 'a timer does not interrupt who waits for it' timeout 60 \
+	/usr/bin/python3 -c '
+import os, signal, sys
+fired = []
+signal.signal(signal.SIGALRM, lambda *a: fired.append(1))
+signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)
+os.close(os.open(sys.argv[1] + "/slow/one", os.O_RDONLY))
+os.listdir(sys.argv[1] + "/slow/one")
+assert fired' "$MNT"
+start=$(date +%s%N)
+timeout -s INT 1 ls "$MNT/slow/two" >/dev/null 2>&1
+took=$((($(date +%s%N) - start) / 1000000))
+check 'Ctrl-C does' test $took -lt 2500
+check 'it ends' down
+
 # ---- elsewhere -------------------------------------------------------------
 check '--cache-dir says where content is kept' up --cache-dir "$DISK/else"
 cat "$MNT/one" >/dev/null
