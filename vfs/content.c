@@ -333,6 +333,17 @@ int content_get(struct vfs *v, struct op *op, struct node *n,
 
 /* ---- saving, closing ----------------------------------------------------- */
 
+/* With v->lock and c->lock: how much of the disk it takes now. */
+static void count(struct vfs *v, struct content *c)
+{
+	int64_t bytes = ranges_bytes(&c->have);
+
+	if (bytes || c->counted)
+		content_used(v, c->node->ino, bytes, bytes != c->counted);
+	content_count(v, bytes - c->counted);
+	c->counted = bytes;
+}
+
 int content_save(struct vfs *v, struct op *op, struct content *c)
 {
 	struct node *n = c->node;
@@ -359,6 +370,8 @@ int content_save(struct vfs *v, struct op *op, struct content *c)
 		/* it may have become whole meanwhile, and never less */
 		pthread_mutex_lock(&c->lock);
 		is = c->whole ? NODE_WHOLE : NODE_PART;
+		if (!c->gone && !(n->flags & NODE_DROPPED))
+			count(v, c);
 		pthread_mutex_unlock(&c->lock);
 		if (!c->gone && !(n->flags & is)) {
 			n->flags &= ~(uint32_t)(NODE_WHOLE | NODE_PART);
@@ -388,15 +401,9 @@ static bool is_dropped(struct vfs *v, struct content *c)
 static void content_free(struct vfs *v, struct content *c)
 {
 	struct node *n = c->node;
-	bool counts = !c->gone && c->fd >= 0 && !(n->flags & NODE_DROPPED);
 
-	if (counts) {
-		int64_t bytes = ranges_bytes(&c->have);
-
-		if (bytes || c->counted)
-			content_used(v, n->ino, bytes, bytes != c->counted);
-		content_count(v, bytes - c->counted);
-	}
+	if (!c->gone && c->fd >= 0 && !(n->flags & NODE_DROPPED))
+		count(v, c);
 	if (n->content == c)
 		n->content = NULL;
 	if (c->prev)

@@ -14,6 +14,9 @@ struct contents {
 	/* Who saves ranges, one at a time; before v->lock. */
 	pthread_mutex_t saving;
 
+	/* Who evicts, one at a time; before v->lock. */
+	pthread_mutex_t evicting;
+
 	struct content *first; /* those in use; guarded by v->lock */
 
 	pthread_mutex_t lock; /* guards what follows; after all others */

@@ -56,8 +56,12 @@ static int64_t too_much(struct vfs *v, int64_t total)
 	return over;
 }
 
-/* What is only here, in use, or to be kept, stays. */
-static bool evict_one(struct vfs *v, struct op *op, uint64_t ino)
+/*
+ * What is only here, or to be kept, stays.  So does what is in use, if there
+ * is enough else; who reads it gets what was here to the end of his call, and
+ * then fetches the rest anew.
+ */
+static bool evict_one(struct vfs *v, struct op *op, uint64_t ino, bool in_use)
 {
 	struct node *n;
 	bool known, is;
@@ -65,7 +69,8 @@ static bool evict_one(struct vfs *v, struct op *op, uint64_t ino)
 	vfs_lock(v);
 	n = store_node(v, op, ino);
 	known = n;
-	is = n && n->kind == ENTRY_FILE && n->opens == 0 && !n->content &&
+	is = n && n->kind == ENTRY_FILE &&
+	     (in_use || (n->opens == 0 && !n->content)) &&
 	     !(n->flags & (NODE_DIRTY | NODE_LOCAL | NODE_NEW)) &&
 	     !pin_covers(n);
 	if (is) {
@@ -116,11 +121,14 @@ static int evict_some(struct vfs *v, struct op *op, int64_t over)
 	}
 	if (over == 0)
 		over = too_much(v, e.total);
-	for (size_t i = 0; i < e.all.n && over > 0; i++) {
-		if (!evict_one(v, op, e.all.at[i].ino))
+	for (size_t i = 0; i < 2 * e.all.n && over > 0; i++) {
+		struct kept *k = &e.all.at[i % e.all.n];
+
+		if (k->bytes == 0 || !evict_one(v, op, k->ino, i >= e.all.n))
 			continue;
-		over -= e.all.at[i].bytes;
-		e.total -= e.all.at[i].bytes;
+		over -= k->bytes;
+		e.total -= k->bytes;
+		k->bytes = 0;
 	}
 	set_total(v, e.total);
 	kepts_free(&e.all);
@@ -129,10 +137,22 @@ static int evict_some(struct vfs *v, struct op *op, int64_t over)
 
 int evict(struct vfs *v, struct op *op)
 {
-	return is_due(v) ? evict_some(v, op, 0) : 0;
+	int rc;
+
+	/* two at once would both make room for the same bytes */
+	if (!is_due(v) || pthread_mutex_trylock(&v->contents->evicting) != 0)
+		return 0;
+	rc = evict_some(v, op, 0);
+	pthread_mutex_unlock(&v->contents->evicting);
+	return rc;
 }
 
 int evict_now(struct vfs *v, struct op *op, int64_t bytes)
 {
-	return evict_some(v, op, bytes);
+	int rc;
+
+	pthread_mutex_lock(&v->contents->evicting);
+	rc = evict_some(v, op, bytes);
+	pthread_mutex_unlock(&v->contents->evicting);
+	return rc;
 }

@@ -11,8 +11,9 @@
 /* So long it waits for its reader when it is far enough ahead. */
 #define PATIENCE NS_PER_SEC
 
-/* And so often what has come of a long one is saved. */
+/* And so often what has come of a long one is saved, and counted. */
 #define SAVE_EVERY (5 * NS_PER_SEC)
+enum { SAVE_BYTES = 128 << 20 };
 
 /* What is given up at once when the disk is full. */
 enum { ROOM = 64 << 20 };
@@ -59,7 +60,7 @@ struct into_file {
 	bool local;   /* the disk has failed, not the place */
 	char *buf;    /* of GATHER bytes: small pieces become large ones */
 	size_t len;   /* in it */
-	int64_t save_at;
+	int64_t save_at, save_left; /* when, after so many more bytes */
 };
 
 /*
@@ -222,7 +223,6 @@ static int into_file_write(struct sink *dst, struct op *op, const void *buf,
 			   size_t n)
 {
 	struct into_file *f = container_of(dst, struct into_file, base);
-	int64_t now;
 	int rc = 0;
 
 	if (f->len + n > GATHER)
@@ -237,11 +237,14 @@ static int into_file_write(struct sink *dst, struct op *op, const void *buf,
 		if (is_awaited(f))
 			rc = take_gathered(f, op);
 	}
-	now = clock_mono();
-	if (rc < 0 || now < f->save_at)
+	f->save_left -= (int64_t)n;
+	if (rc < 0 || (clock_mono() < f->save_at && f->save_left > 0))
 		return rc;
-	f->save_at = now + SAVE_EVERY;
-	return content_save(f->v, op, f->s->content);
+	f->save_at = clock_mono() + SAVE_EVERY;
+	f->save_left = SAVE_BYTES;
+	if (content_save(f->v, op, f->s->content) < 0 || evict(f->v, op) < 0)
+		log_info(NULL, "%s", op->err.msg);
+	return 0;
 }
 
 /* ---- one call ------------------------------------------------------------ */
@@ -435,6 +438,7 @@ void stream_run(struct vfs *v, struct stream *s)
 	int rc;
 
 	f.save_at = clock_mono() + SAVE_EVERY;
+	f.save_left = SAVE_BYTES;
 	rc = judge(&f, &op, get(&f, &op));
 	if (rc == 0 || f.local)
 		vfs_heard(v, NULL);

@@ -216,6 +216,7 @@ int contents_open(struct vfs *v, struct op *op)
 
 	pthread_mutex_init(&t->files, NULL);
 	pthread_mutex_init(&t->saving, NULL);
+	pthread_mutex_init(&t->evicting, NULL);
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_condattr_init(&mono);
 	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
@@ -250,6 +251,7 @@ void contents_close(struct vfs *v)
 	pthread_cond_destroy(&t->pin_wake);
 	pthread_cond_destroy(&t->wake);
 	pthread_mutex_destroy(&t->lock);
+	pthread_mutex_destroy(&t->evicting);
 	pthread_mutex_destroy(&t->saving);
 	pthread_mutex_destroy(&t->files);
 	free(t);

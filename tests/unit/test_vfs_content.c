@@ -637,6 +637,36 @@ static void more_than_the_budget_goes_but_not_what_is_only_here(void)
 	bed_end_trick(&b, t);
 }
 
+static void a_file_that_is_larger_than_the_budget_is_read(void)
+{
+	struct vfs_file *f;
+
+	bed_begin(&b, ":mem:");
+	b.opt.cache_size = 4 * MIB;
+	bed_reopen(&b);
+	CHECK(put_bytes(&b.p, b.be, "f", 1, 40 * MIB) == 0);
+	f = open_file("f", O_RDONLY);
+	for (int64_t off = 0; off < 40 * MIB; off += 256 * 1024) {
+		check_bytes(f, 1, off, 256 * 1024);
+		CHECK(evict(b.v, &b.p.op) == 0);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		vfs_release(b.v, f);
+		/* what was on its way is counted when it has stopped */
+		for (unsigned k = 0; k < 1000; k++) {
+			CHECK(evict(b.v, &b.p.op) == 0);
+			if (on_disk() <= 4 * MIB)
+				break;
+			usleep(10000);
+		}
+		CHECK(on_disk() <= 4 * MIB);
+		f = open_file("f", O_RDONLY);
+		check_bytes(f, 1, i * 8 * MIB, 6 * MIB);
+	}
+	vfs_release(b.v, f);
+	bed_end(&b);
+}
+
 static void without_a_cache_what_was_read_goes(void)
 {
 	struct vfs_file *f;
@@ -906,6 +936,7 @@ int main(void)
 	RUN(a_file_is_what_a_model_says);
 	RUN(what_was_closed_survives_a_kill);
 	RUN(more_than_the_budget_goes_but_not_what_is_only_here);
+	RUN(a_file_that_is_larger_than_the_budget_is_read);
 	RUN(without_a_cache_what_was_read_goes);
 	RUN(several_read_and_write_a_file_that_is_being_fetched);
 	RUN(no_reading_is_of_two_versions);
