@@ -645,7 +645,8 @@ int send_node(struct vfs *v, struct op *op, struct node *n)
 	vfs_unlock(v);
 	if (what != PLAN_GO)
 		return what == PLAN_WAIT ? 1 : what < 0 ? -1 : 0;
-	rc = act(&j);
+	/* a kill must not leave the place ahead of what is known here */
+	rc = store_commit(v, op, false) < 0 ? -1 : act(&j);
 	vfs_lock(v);
 	job_outcome(&j, rc);
 	end(&j);
