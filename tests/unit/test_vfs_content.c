@@ -836,6 +836,7 @@ static void small_neighbours_are_fetched_ahead(void)
 	struct vfs_file *f;
 	char name[20];
 
+	bed_close(&b);
 	t->base.caps |= BE_REMOTE;
 	for (unsigned i = 0; i < 100; i++) {
 		snprintf(name, sizeof(name), "f%02u", i);
