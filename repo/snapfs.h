@@ -15,6 +15,7 @@
  *	snapfs_find.c	which snapshot a name means, what is at a path
  *	snapfs_view.c	snapshots by id, time, host and tag: view=tree
  *	snapfs_folder.c	trees that were read, kept for a while
+ *	snapfs_tree.c	trees, the first of a pack by themselves
  *	snapfs_entry.c	a node as an entry
  *	snapfs_read.c	a file's bytes, some ahead
  *	snapfs_part.c	blobs that lie side by side, with one request
@@ -84,6 +85,15 @@ VEC(kepts, struct kept *);
 VEC(folders, struct folder *);
 VEC(coders, struct coder *);
 
+/* A pack of trees that was read from, but not all of it. */
+struct tried {
+	uint32_t pack_no;
+	unsigned times;
+	int64_t size; /* of its blobs */
+};
+
+VEC(trieds, struct tried);
+
 /* What there is while at least one backend is open. */
 struct snap_open {
 	struct backend *be;
@@ -94,6 +104,7 @@ struct snap_open {
 	struct snaps snaps;   /* names that were resolved: they stay so */
 	struct folders folders;
 	size_t folder_bytes;
+	struct trieds tried;
 	struct kepts kept;
 	size_t kept_bytes;
 	uint64_t uses;
@@ -177,6 +188,13 @@ struct coder *snapfs_coder(struct snap_repo *s);
 void snapfs_coder_back(struct snap_repo *s, struct coder *c);
 int snapfs_blob(struct snap_repo *s, struct op *op, enum blob_type t,
 		const struct id *id, struct buf *out) MUST_CHECK;
+
+/*
+ * A tree's text.  The pack that it is in belongs in the cache, which takes a
+ * while if it is large and far away: the first few trees do not wait for that.
+ */
+int snapfs_tree(struct snap_repo *s, struct op *op, const struct id *id,
+		struct buf *out) MUST_CHECK;
 
 /* A tree, to be given back with folder_put(). */
 int folder_get(struct snap_repo *s, struct op *op, const struct id *tree,

@@ -93,7 +93,7 @@ int folder_get(struct snap_repo *s, struct op *op, const struct id *tree,
 	read->tree = *tree;
 	read->text = (struct buf)BUF_INIT;
 	read->users = 1;
-	if (snapfs_blob(s, op, BLOB_TREE, tree, &read->text) < 0) {
+	if (snapfs_tree(s, op, tree, &read->text) < 0) {
 		folder_free(read);
 		return -1;
 	}

@@ -32,6 +32,7 @@ static void open_free(struct snap_open *o)
 		folder_free(o->folders.at[i]);
 	folders_free(&o->folders);
 	kepts_drop(&o->kept);
+	trieds_free(&o->tried);
 	for (size_t i = 0; i < o->coders.n; i++)
 		coder_free(o->coders.at[i]);
 	coders_free(&o->coders);

@@ -299,6 +299,11 @@ static bool fetch(struct store *s, struct op *op, const struct id *pack)
 	return kept;
 }
 
+bool store_would_fetch(struct store *s, const struct id *pack)
+{
+	return s->cache && !cache_has(s->cache, FILE_PACK, pack);
+}
+
 int store_read_part(struct store *s, struct op *op, const struct id *pack,
 		    int64_t off, size_t len, bool trees, struct buf *out)
 {

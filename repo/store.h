@@ -71,6 +71,9 @@ int store_read_part(struct store *s, struct op *op, const struct id *pack,
 		    int64_t off, size_t len, bool trees,
 		    struct buf *out) MUST_CHECK;
 
+/* Whether store_read_part() of trees would read all of this pack first. */
+bool store_would_fetch(struct store *s, const struct id *pack);
+
 /*
  * Write a file, whose id is the SHA-256 of its bytes: durable, and whole or not
  * at all.  One that is there already is left as it is.  `id` NULL for config:

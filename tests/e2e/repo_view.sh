@@ -138,4 +138,26 @@ check "is that part" cmp "$OUT" <(tail -c +1500001 "$S/in/large" |
 is "one blob of it is read, or two" \
 	"$(($(gets data) >= 1 && $(gets data) <= 2))" 1
 
+# A look at a folder does not wait for megabytes of other folders.
+/usr/bin/python3 - "$S/many" <<'PY'
+import os, sys
+for d in range(3):
+    os.makedirs("%s/%d" % (sys.argv[1], d))
+    for i in range(4000):
+        with open("%s/%d/%d" % (sys.argv[1], d, i), "w") as f:
+            f.write("%d %d" % (d, i))
+PY
+exits 0 "many files are saved" backup -q -r "$P" "$S"
+rm -rf "$HOME/.cache"
+asks "a first look" 30 lsf "$(tree "snapshots/latest$S" "${P//\"/\"\"}")"
+sent=$(awk '/^GET .*\/data\// { s += $6 } END { print s + 0 }' \
+	"$(log_of apache)")
+if [ "$sent" -gt 0 ] && [ "$sent" -lt 100000 ]; then
+	ok "reads $sent bytes of packs"
+else
+	not_ok "reads $sent bytes of packs" "$(log_of apache)"
+fi
+exits 0 "a longer look" lsf -R "$(tree "snapshots/latest$S" "${P//\"/\"\"}")"
+is "sees all" "$(grep -c 'many/.*/.*[0-9]$' "$OUT")" 12000
+
 e2e_end
