@@ -130,7 +130,7 @@ mnt k "$(at f t)" "${NOW[@]}" --bwlimit 4M || e2e_end
 head -c 12M /dev/urandom >"$W/large"
 cp "$W/large" "$K/large"
 sleep 1.5
-is "a large file is being sent" "$(status_of k sending)" 1
+check "a large file is being sent" queue_has k large 5
 kill_mnt k
 arrives "a large file, half of it sent"
 

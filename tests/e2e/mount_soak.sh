@@ -13,7 +13,7 @@ can_mount
 
 until=$((SECONDS + ${MOUNT_SOAK:-30}))
 RANDOM=${MOUNT_SOAK_SEED:-7}
-seed=$((RANDOM * 1000))
+seed=$((RANDOM * 1000)) n=0
 T=$SHM/twin
 serve dav apache
 port=$(port_of dav)
@@ -82,7 +82,7 @@ while [ $SECONDS -lt $until ]; do
 	mnt s "$(at f t)" || break
 	n=$((n + 1))
 done
-echo "# mounted ${n:-0} times again"
+echo "# mounted $n times again"
 is "the twin has the same all the time" $failed 0
 kill $weather
 wait $weather 2>/dev/null
