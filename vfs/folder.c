@@ -12,7 +12,7 @@
  * lists, without the lock; the others wait for him.
  */
 
-enum { TRIES = 3, WAIT_MS = 100 };
+enum { TRIES = 3, TRIES_MOST = 50, WAIT_MS = 100 };
 
 /* What is known has to do for so long where nothing better could be had. */
 #define MAKESHIFT (5 * NS_PER_SEC)
@@ -43,20 +43,12 @@ static int wait_listed(struct vfs *v, struct op *op)
 	return rc;
 }
 
-/* The queue's actions so far where the listing may show them. */
-static uint64_t acted(const struct node *dir)
+/* At the place it may be on its way to where it is not looked for. */
+static bool is_moving(const struct node *dir)
 {
-	uint64_t sum = 0;
-
 	for (; dir; dir = node_rparent(dir))
-		sum += dir->dir ? dir->dir->acted : 0;
-	return sum;
-}
-
-static bool acting_above(const struct node *dir)
-{
-	while ((dir = node_rparent(dir)))
-		if (dir->dir && dir->dir->acting)
+		if (dir->flags & NODE_SENDING &&
+		    dir->flags & (NODE_AWAY | NODE_GONE))
 			return true;
 	return false;
 }
@@ -72,15 +64,16 @@ struct look {
 	struct listing list;
 	struct buf path, path_after;
 	int64_t began;
-	bool calm;    /* the queue was not at work there */
+	bool calm;    /* the queue was not at work there, */
+	bool steady;  /* nor with the folder itself, or one above */
 	bool unknown; /* the place was not asked, or did not answer */
 };
 
 /* With the lock, which is let go of meanwhile. */
 static int ask(struct vfs *v, struct op *op, struct node *dir, struct look *k)
 {
-	uint64_t before = acted(dir);
-	bool calm = dir->dir->acting == 0;
+	uint64_t acted = dir->dir->acted, moves = v->dir_moves;
+	bool calm = dir->dir->acting == 0, steady = !is_moving(dir);
 	int rc = -1;
 
 	buf_reset(&k->path);
@@ -101,8 +94,9 @@ static int ask(struct vfs *v, struct op *op, struct node *dir, struct look *k)
 	}
 	vfs_lock(v);
 	node_remote_path(dir, &k->path_after);
-	k->calm = calm && dir->dir->acting == 0 && acted(dir) == before &&
-		  strcmp(k->path.data, k->path_after.data) == 0;
+	k->calm = calm && dir->dir->acting == 0 && dir->dir->acted == acted;
+	k->steady = steady && !is_moving(dir) && v->dir_moves == moves &&
+		    strcmp(k->path.data, k->path_after.data) == 0;
 	return rc;
 }
 
@@ -117,7 +111,7 @@ static int missing(struct vfs *v, struct op *op, struct node *dir,
 		k->unknown = true;
 		return -1;
 	}
-	if (!k->calm || acting_above(dir)) {
+	if (!k->calm) {
 		k->unknown = true;
 		return -1;
 	}
@@ -154,6 +148,33 @@ static int merge(struct vfs *v, struct op *op, struct look *k, struct merge *m)
 	return merge_listing(m, op, &k->list);
 }
 
+static bool is_nowhere(const struct node *dir)
+{
+	return dir->flags & (NODE_NEW | NODE_GONE | NODE_DROPPED);
+}
+
+/*
+ * Ask until the answer is about what was asked; with patience where nothing is
+ * known yet.
+ */
+static int look(struct vfs *v, struct op *op, struct node *dir, struct look *k)
+{
+	unsigned most = dir->flags & NODE_LISTED ? TRIES : TRIES_MOST;
+
+	for (unsigned i = 1; !is_nowhere(dir); i++) {
+		int rc = ask(v, op, dir, k);
+
+		if (k->unknown || (k->steady && (k->calm || i >= TRIES)))
+			return rc;
+		if (i >= most)
+			return err_set(&op->err, ERR_CONFLICT,
+				       "\"%s\" is being moved", dir->name);
+		if (!k->steady && wait_listed(v, op) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* With the lock, and folder.listing set. */
 static int list(struct vfs *v, struct op *op, struct node *dir, struct merge *m)
 {
@@ -161,31 +182,22 @@ static int list(struct vfs *v, struct op *op, struct node *dir, struct merge *m)
 	struct look k = { .list = LISTING_INIT,
 			  .path = BUF_INIT,
 			  .path_after = BUF_INIT };
-	int rc = -1;
+	int rc = look(v, op, dir, &k);
 
-	for (unsigned i = 0; i < TRIES; i++) {
-		if (dir->flags & (NODE_NEW | NODE_GONE | NODE_DROPPED)) {
-			rc = 0;
-			goto out;
-		}
-		rc = ask(v, op, dir, &k);
-		if (k.unknown || k.calm)
-			break;
-	}
-	if (dir->flags & (NODE_NEW | NODE_GONE | NODE_DROPPED))
+	if (is_nowhere(dir))
 		rc = 0;
 	else if (rc == 0)
 		rc = merge(v, op, &k, m);
-	else if (!k.unknown)
+	else if (!k.unknown && k.steady)
 		rc = missing(v, op, dir, &k, m);
 	if (rc < 0 && dir->flags & NODE_LISTED &&
 	    op->err.kind != ERR_CANCELED) {
 		log_info(dir->name, "%s", op->err.msg);
-		err_clear(&op->err);
 		believe(v, f);
 		rc = 0;
 	}
-out:
+	if (rc == 0)
+		err_clear(&op->err);
 	listing_free(&k.list);
 	buf_free(&k.path);
 	buf_free(&k.path_after);
@@ -206,8 +218,7 @@ int folder_ready(struct vfs *v, struct op *op, struct node *dir)
 	f->used = clock_mono();
 	for (;;) {
 		/* of such there is nothing at the place */
-		if (dir->flags & (NODE_NEW | NODE_GONE | NODE_DROPPED) ||
-		    folder_is_fresh(v, f))
+		if (is_nowhere(dir) || folder_is_fresh(v, f))
 			return 0;
 		if (!f->listing)
 			break;

@@ -43,19 +43,6 @@ void merge_tell(struct merge *m)
 
 /* ---- what is at the place no longer -------------------------------------- */
 
-/* What was written or moved is wanted; all else, somebody has deleted. */
-static bool is_wanted(const struct node *n)
-{
-	return n->flags & (NODE_DIRTY | NODE_AWAY);
-}
-
-/* Of a file or link: what is here is all that it takes. */
-static bool can_make(const struct node *n)
-{
-	return n->kind == ENTRY_LINK ? n->target != NULL
-				     : n->kind == ENTRY_FILE && all_here(n);
-}
-
 static void make_again(struct vfs *v, struct node *n)
 {
 	if (n->kind == ENTRY_FILE)
@@ -101,6 +88,35 @@ static void vanish_inside(struct merge *m, struct node *dir)
 }
 
 /*
+ * What was to be moved is left to the queue: before a kill it may have moved
+ * it, so it looks whether it is at its new place.
+ */
+static void leave_to_queue(struct vfs *v, struct node *n)
+{
+	queue_changed(v, n);
+}
+
+static void vanish_dir(struct merge *m, struct node *n)
+{
+	struct vfs *v = m->v;
+
+	if (n->dir)
+		vanish_inside(m, n);
+	if (n->dir && n->dir->n && !(n->flags & NODE_GONE)) {
+		make_again(v, n);
+	} else if (n->dir && n->dir->n_away) {
+		/* it lasts until the queue is done with what was in it */
+		if (n->parent)
+			tell(m, n->parent, n->name, n->lookups ? n->ino : 0);
+		if (!(n->flags & NODE_GONE))
+			node_set_gone(v, n);
+		leave_to_queue(v, n);
+	} else {
+		drop(m, n);
+	}
+}
+
+/*
  * A node whose place is known to be no more.  What is here alone, or was
  * changed here, is to be made again; all else goes.
  */
@@ -108,16 +124,27 @@ static void vanish(struct merge *m, struct node *n)
 {
 	if (n->flags & (NODE_SENDING | NODE_DROPPED))
 		return; /* who is at it will see */
-	if (n->kind == ENTRY_DIR && n->dir)
-		vanish_inside(m, n);
-	if (n->flags & NODE_GONE)
-		node_drop(m->v, n);
-	else if (n->kind == ENTRY_DIR ? n->dir && n->dir->n
-				      : is_wanted(n) && can_make(n))
+	if (n->flags & NODE_AWAY)
+		leave_to_queue(m->v, n);
+	else if (n->kind == ENTRY_DIR)
+		vanish_dir(m, n);
+	else if (n->flags & NODE_DIRTY && all_here(n) &&
+		 !(n->flags & NODE_GONE))
+		make_again(m->v, n);
+	else if (!(n->flags & NODE_DIRTY) || n->flags & NODE_GONE)
+		drop(m, n);
+	/* else what was written here stays, and the queue tells the user */
+}
+
+/* Its name there is another's: a move that was done, or somebody else. */
+static void vanish_for_good(struct merge *m, struct node *n)
+{
+	if (n->flags & (NODE_SENDING | NODE_DROPPED) || !(n->flags & NODE_AWAY))
+		vanish(m, n);
+	else if (n->kind == ENTRY_DIR || all_here(n))
 		make_again(m->v, n);
 	else if (!(n->flags & NODE_DIRTY))
 		drop(m, n);
-	/* else what was written here stays, and the queue tells the user */
 }
 
 /* ---- what is there ------------------------------------------------------- */
@@ -255,7 +282,7 @@ static void merge_entry(struct merge *m, const struct entry *e)
 		return;
 	}
 	if (n && n->kind != e->kind) {
-		vanish(m, n);
+		vanish_for_good(m, n);
 		n = NULL;
 	}
 	if (!n) {

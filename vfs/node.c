@@ -314,6 +314,7 @@ void node_drop(struct vfs *v, struct node *n)
 
 	if (n == v->root || n->flags & NODE_DROPPED)
 		return;
+	v->dir_moves += n->kind == ENTRY_DIR;
 	node_unlink(v, n);
 	away_remove(n);
 	node_hold(n);
@@ -353,6 +354,7 @@ void node_set_remote(struct vfs *v, struct node *n, struct node *rparent,
 {
 	char *name = xstrdup(rname); /* it may be n's own */
 
+	v->dir_moves += n->kind == ENTRY_DIR;
 	away_remove(n);
 	if (n->flags & NODE_DROPPED)
 		undrop(v, n); /* made at the place while it was dropped here */
@@ -369,6 +371,7 @@ void node_set_remote(struct vfs *v, struct node *n, struct node *rparent,
 
 void node_set_new(struct vfs *v, struct node *n)
 {
+	v->dir_moves += n->kind == ENTRY_DIR;
 	away_remove(n);
 	n->flags &= ~(uint32_t)(NODE_AWAY | NODE_GONE);
 	n->flags |= NODE_NEW;

@@ -167,6 +167,7 @@ struct vfs {
 	pthread_cond_t listed; /* some folder.listing is over */
 
 	struct node *root;
+	uint64_t dir_moves; /* counts folders that got another place there */
 	struct node **inos; /* buckets, a power of two */
 	size_t ino_buckets, n_nodes;
 	uint64_t next_ino; /* numbers below last_ino are reserved on disk */

@@ -13,7 +13,8 @@
 
 /*
  * `parent` is 0 of the root and of what is GONE; `rparent` is 0 but where it
- * is another than `parent`.  Flags are enum node_flag; 31 is NODE_PENDING.
+ * is another than `parent`.  Flags are enum node_flag.  There is one index
+ * only, since each costs every close(2) a page.
  */
 static const char *const schema[] = {
 	"CREATE TABLE nodes (ino INTEGER PRIMARY KEY, parent INTEGER NOT NULL,"
@@ -23,7 +24,6 @@ static const char *const schema[] = {
 	" mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, seen BLOB,"
 	" target TEXT);"
 	"CREATE INDEX nodes_parent ON nodes (parent);"
-	"CREATE INDEX nodes_pending ON nodes (ino) WHERE flags & 31;"
 	"CREATE TABLE ranges (ino INTEGER PRIMARY KEY, have BLOB NOT NULL);"
 	"CREATE TABLE used (ino INTEGER PRIMARY KEY, bytes INTEGER NOT NULL,"
 	" used INTEGER NOT NULL);"
@@ -33,7 +33,7 @@ static const char *const schema[] = {
 	" WITHOUT ROWID;",
 	NULL,
 };
-_Static_assert(NODE_PENDING == 31, "as the index has it");
+_Static_assert(NODE_PENDING == 31, "as store_load_pending() has it");
 
 enum {
 	NUMBERS = 4096, /* reserved at once */
