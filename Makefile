@@ -177,6 +177,7 @@ compile_commands.json: Makefile $(listed)
 	@:
 
 SHARE = $(DESTDIR)$(PREFIX)/share
+UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/user
 COMPLETIONS := bash-completion/completions/ferry zsh/site-functions/_ferry \
 	       fish/vendor_completions.d/ferry.fish
 
@@ -184,6 +185,9 @@ install: $(B)/ferry
 	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/man/man1 \
 	  $(dir $(COMPLETIONS:%=$(SHARE)/%))
 	install -s -m 755 $(B)/ferry $(DESTDIR)$(PREFIX)/bin/ferry
+	install -d $(DESTDIR)$(PREFIX)/sbin $(UNITS)
+	ln -sf ../bin/ferry $(DESTDIR)$(PREFIX)/sbin/mount.ferry
+	install -m 644 docs/systemd/ferry-mount@.service $(UNITS)
 	rm -rf $(B)/man && mkdir -p $(B)/man && $(B)/ferry man $(B)/man
 	install -m 644 $(B)/man/*.1 $(SHARE)/man/man1
 	for c in $(COMPLETIONS); do \
@@ -193,6 +197,8 @@ install: $(B)/ferry
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/ferry $(SHARE)/man/man1/ferry.1 \
+	  $(DESTDIR)$(PREFIX)/sbin/mount.ferry \
+	  $(UNITS)/ferry-mount@.service \
 	  $(SHARE)/man/man1/ferry-*.1 $(COMPLETIONS:%=$(SHARE)/%)
 
 clean:

@@ -64,7 +64,8 @@ static void bash_command(struct buf *b, const struct cmd *c, const char *name)
 	buf_addf(b, "\t%s)\n\t\tflags=\"", name);
 	each_flag(b, c, bash_flag);
 	buf_adds(b, "\"\n\t\twords=\"");
-	add_words(b, c->subs);
+	if (!c->run) /* else places are as good */
+		add_words(b, c->subs);
 	if (c == &cmd_help)
 		add_words(b, commands);
 	if (c == &cmd_completion)
@@ -170,7 +171,7 @@ static void make_zsh(struct buf *b)
 		buf_addf(b, "\t%s)\n\t\t_arguments -s", c->name);
 		each_flag(b, c, zsh_flag);
 		buf_adds(b, " \\\n\t\t\t'1:command:' '");
-		if (c->subs) {
+		if (c->subs && !c->run) {
 			buf_adds(b, "2:command:(");
 			add_words(b, c->subs);
 			buf_adds(b, ")' '");
