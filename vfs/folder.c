@@ -43,11 +43,14 @@ static int wait_listed(struct vfs *v, struct op *op)
 	return rc;
 }
 
-/* At the place it may be on its way to where it is not looked for. */
+/*
+ * At the place it may be on its way to where it is not looked for, or there
+ * already.
+ */
 static bool is_moving(const struct node *dir)
 {
 	for (; dir; dir = node_rparent(dir))
-		if (dir->flags & NODE_SENDING &&
+		if (dir->flags & (NODE_SENDING | NODE_UNSURE) &&
 		    dir->flags & (NODE_AWAY | NODE_GONE))
 			return true;
 	return false;
