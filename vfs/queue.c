@@ -132,7 +132,7 @@ static void set_due(struct vfs *v, struct node *n, int64_t due)
 
 bool queue_wants(const struct node *n)
 {
-	return n->flags & NODE_PENDING &&
+	return n->flags & (NODE_PENDING | NODE_UNSURE) &&
 	       !(n->flags & (NODE_LOCAL | NODE_DROPPED));
 }
 

@@ -106,8 +106,12 @@ static struct node *blocker(struct vfs *v, struct node *n)
 {
 	struct node *b;
 
+	if (n->flags & NODE_GONE && n->kind == ENTRY_DIR) {
+		b = node_away(n, NULL);
+		return b ? b : unsure_at(v, n, NULL, n);
+	}
 	if (n->flags & NODE_GONE)
-		return n->kind == ENTRY_DIR ? node_away(n, NULL) : heir_of(n);
+		return heir_of(n);
 	if (n->parent && n->parent->flags & NODE_NEW)
 		return n->parent;
 	if (n->flags & (NODE_NEW | NODE_AWAY)) {
@@ -398,6 +402,10 @@ static int plan(struct job *j)
 	if (!queue_wants(n))
 		return PLAN_NOTHING;
 	if (!set_look(j)) {
+		if (!(n->flags & NODE_PENDING)) {
+			unsure_forget(j->v, n);
+			return PLAN_NOTHING;
+		}
 		b = n->parent ? unsure_at(j->v, n->parent, n->name, n) : NULL;
 		if (!b && (b = blocker(j->v, n))) {
 			circle = n->flags & NODE_AWAY && in_circle(j->v, n);

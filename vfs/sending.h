@@ -136,7 +136,8 @@ void job_outcome(struct job *j, int rc);
 /* With the lock: where it may be at the place, if that is not where it is to
    be brought next; else NULL. */
 const struct unsure *unsure_elsewhere(struct vfs *v, const struct node *n);
-/* With the lock: which node, but for `but`, may be there; or NULL. */
+/* With the lock: which node, but for `but`, may be there, or under any name
+   (NULL); or NULL. */
 struct node *unsure_at(struct vfs *v, const struct node *dir, const char *name,
 		       const struct node *but);
 /* With the lock: it is dropped; what may be of it is to be deleted. */

@@ -109,13 +109,17 @@ void job_outcome(struct job *j, int rc)
 		unsure_dropped(j->v, j->n);
 }
 
+static bool is_its_spot(const struct unsure *u, const struct node *n)
+{
+	return node_rparent(n) == u->to && strcmp(node_rname(n), u->name) == 0;
+}
+
 const struct unsure *unsure_elsewhere(struct vfs *v, const struct node *n)
 {
 	const struct unsure *u = find(v, n);
 
 	if (!u || (n->parent == u->to && strcmp(n->name, u->name) == 0) ||
-	    (!(n->flags & NODE_NEW) && node_rparent(n) == u->to &&
-	     strcmp(node_rname(n), u->name) == 0) ||
+	    (!(n->flags & NODE_NEW) && is_its_spot(u, n)) ||
 	    u->to->flags & NODE_DROPPED || !u->to->dir)
 		return NULL;
 	return u;
@@ -126,11 +130,17 @@ struct node *unsure_at(struct vfs *v, const struct node *dir, const char *name,
 {
 	const struct unsures *all = &v->sending->unsure;
 
-	for (size_t i = 0; i < all->n; i++)
-		if (all->at[i].n != but && all->at[i].to == dir &&
-		    !(all->at[i].n->flags & NODE_GONE) &&
-		    strcmp(all->at[i].name, name) == 0)
-			return all->at[i].n;
+	for (size_t i = 0; i < all->n; i++) {
+		const struct unsure *u = &all->at[i];
+
+		if (u->n == but || u->to != dir ||
+		    (name && strcmp(u->name, name) != 0))
+			continue;
+		/* a deleted file that is there in any case is replaced */
+		if (u->n->flags & NODE_GONE && is_its_spot(u, u->n))
+			continue;
+		return u->n;
+	}
 	return NULL;
 }
 
