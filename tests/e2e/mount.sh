@@ -1,7 +1,8 @@
 #!/bin/bash
 # A mount is a normal folder to programs: what they do there works, and the
 # place has the same in the end.
-# shellcheck disable=SC2030,SC2031
+# shellcheck disable=SC2317 # check calls them
+# shellcheck source=tests/lib/e2e.sh
 . "$(dirname "$0")/../lib/e2e.sh"
 # shellcheck source=tests/lib/mount.sh
 . "$LIB/mount.sh"

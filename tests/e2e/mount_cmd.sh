@@ -1,6 +1,8 @@
 #!/bin/bash
 # ferry mount and umount themselves: how they begin and end, what they refuse,
 # what may be asked of a mount.
+# shellcheck disable=SC2317 # check calls them
+# shellcheck source=tests/lib/e2e.sh
 . "$(dirname "$0")/../lib/e2e.sh"
 # shellcheck source=tests/lib/mount.sh
 . "$LIB/mount.sh"
