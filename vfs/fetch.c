@@ -113,11 +113,17 @@ bool fetch_is_short(struct vfs *v)
 	return is;
 }
 
+/* With c->lock. */
+static void call_off(struct content *c)
+{
+	for (struct stream *s = c->streams; s; s = s->next)
+		stream_call_off(s);
+}
+
 void fetch_call_off(struct content *c)
 {
 	pthread_mutex_lock(&c->lock);
-	for (struct stream *s = c->streams; s; s = s->next)
-		stream_call_off(s);
+	call_off(c);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -428,6 +434,8 @@ static int wait_for(struct want *w, struct op *op, struct stream *s,
 		} else if (clock_mono() - since > WAIT_MAX * NS_PER_SEC) {
 			rc = err_set(&op->err, ERR_TIMEOUT,
 				     "nothing has come for %d s", WAIT_MAX);
+			/* who comes next is not to wait for it, too */
+			call_off(c);
 		}
 	}
 	if (rc == 0 && s->done && s->error.kind != ERR_OK &&
