@@ -4,10 +4,10 @@
 #include "vfs/parts.h"
 
 /*
- * What the files of the queue share: queue.c (which node, and when), send.c
- * (what it needs, and what must come first), send_file.c, send_move.c and
- * send_meta.c (doing it), conflict.c, queue_list.c (flushing, showing),
- * online.c.
+ * What the files of the queue share: queue.c (which node, and when),
+ * queue_list.c (flushing, showing), online.c, send.c (what a node needs, and
+ * what must come first), send_file.c, send_move.c and send_meta.c (doing it),
+ * job.c (what came of it), unsure.c (or did not), same.c and conflict.c.
  */
 
 enum action {
@@ -101,6 +101,8 @@ bool may_ask_locked(struct vfs *v);
  * what lists it meanwhile does not believe what it sees.
  */
 void act_on(struct node *dir, int more);
+
+/* ---- job.c --------------------------------------------------------------- */
 
 /*
  * After each be_*() call, which gave `rc`: vfs_heard().  Returns rc.
