@@ -84,6 +84,7 @@ while [ $SECONDS -lt $until ]; do
 done
 echo "# mounted $n times again"
 is "the twin has the same all the time" $failed 0
+grep -aE "conflict|beside" "$SHM/said-s" | cut -c1-300 | sed 's/^/# /'
 kill $weather
 wait $weather 2>/dev/null
 [ -e "$SHM/srv/dav/pid" ] ||
