@@ -103,7 +103,7 @@ static void *signals_run(void *arg)
 			return NULL;
 		pthread_mutex_lock(&s->lock);
 		if (number == SIGHUP && s->mounted)
-			log_notice(s->dir, "SIGHUP: nothing to reload");
+			vfs_refresh(s->at.vfs);
 		else
 			take_signal(s, times++);
 		pthread_mutex_unlock(&s->lock);

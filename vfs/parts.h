@@ -17,6 +17,7 @@
  *	names.c		lookup, mkdir, unlink, rename ...
  *	attr.c		attributes, extended ones
  *	dir.c		open folders
+ *	refresh.c	all folders looked at again
  *	ranges.c	which bytes of a file are here
  *	content.c	a file's bytes on the local disk
  *	fetch.c		bytes from the place, ahead of the reader

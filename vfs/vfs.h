@@ -182,6 +182,9 @@ void vfs_release(struct vfs *v, struct vfs_file *f);
 /* At once, with what was last heard; -1 for what is not known. */
 void vfs_statfs(struct vfs *v, struct quota *out);
 
+/* What is known of folders is asked for again, when next they are looked at. */
+void vfs_refresh(struct vfs *v);
+
 struct vfs_status {
 	bool online;
 	int64_t files, dirs;      /* nodes in memory */

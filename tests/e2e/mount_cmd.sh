@@ -189,6 +189,17 @@ exits 0 'it is unpinned' mount unpin "$MNT" pinned
 is 'and listed no more' "$("$FERRY" mount pins "$MNT" | wc -l)" 0
 check 'it ends' down
 
+# ---- looking again ---------------------------------------------------------
+check 'mounted to believe for long' up --dir-cache-time 1h
+ls "$MNT/pinned" >/dev/null
+echo later >"$PLACE/pinned/later"
+sleep 1
+check 'what comes later is not seen' bash -c \
+	"! ls '$MNT/pinned' | grep later"
+kill -HUP "$(mount_pid)"
+check 'but after SIGHUP' until_true bash -c "ls '$MNT/pinned' | grep later"
+check 'it ends' down
+
 # ---- read-only, owners, modes ----------------------------------------------
 check 'mounted to be read' up --read-only
 check 'it can be read' cmp "$PLACE/one" "$MNT/one"
