@@ -345,7 +345,7 @@ static void forget(struct vfs *v, struct content *c)
 }
 
 /* A file whose size nobody knew has come to its end. */
-static void tell_size(struct vfs *v, struct content *c, int64_t size)
+static bool set_size(struct vfs *v, struct content *c, int64_t size)
 {
 	struct node *n = c->node;
 	bool is = false;
@@ -357,19 +357,17 @@ static void tell_size(struct vfs *v, struct content *c, int64_t size)
 		is = true;
 	}
 	vfs_unlock(v);
-	if (is && v->opt.stale)
-		v->opt.stale(v->opt.arg, 0, NULL, n->ino);
+	return is;
 }
 
 /* With c->lock: all came; what was held back is shown. */
-static void show_whole(struct stream *s, bool *sized)
+static void show_whole(struct stream *s)
 {
 	struct content *c = s->content;
 
 	if (c->unsized) {
 		c->unsized = false;
 		c->size = c->rsize = s->at;
-		*sized = true;
 	}
 	ranges_add(&c->have, 0, s->at < c->size ? s->at : c->size);
 	c->unsaved = true;
@@ -400,13 +398,20 @@ static void finish(struct into_file *f, struct op *op, int rc)
 {
 	struct stream *s = f->s, **at;
 	struct content *c = s->content;
-	bool sized = false, whole;
+	bool sized, whole;
+	int64_t size;
 
+	pthread_mutex_lock(&c->lock);
+	sized = c->unsized && rc == 0;
+	size = s->at;
+	pthread_mutex_unlock(&c->lock);
+	if (sized) /* who waits for it looks at the node's */
+		sized = set_size(f->v, c, size);
 	pthread_mutex_lock(&c->lock);
 	/* written, cut or called off in the last moment: who waits asks again
 	 */
 	if (rc == 0 && s->whole && !s->off)
-		show_whole(s, &sized);
+		show_whole(s);
 	if (rc < 0)
 		s->error = op->err;
 	for (at = &c->streams; *at != s; at = &(*at)->next)
@@ -418,8 +423,8 @@ static void finish(struct into_file *f, struct op *op, int rc)
 	pthread_cond_broadcast(&c->changed);
 	stream_unref(s);
 	pthread_mutex_unlock(&c->lock);
-	if (sized)
-		tell_size(f->v, c, c->size);
+	if (sized && f->v->opt.stale)
+		f->v->opt.stale(f->v->opt.arg, 0, NULL, c->node->ino);
 	if (whole && content_save(f->v, op, c) < 0)
 		log_info(NULL, "%s", op->err.msg);
 }

@@ -249,6 +249,77 @@ static void what_is_not_here_fails_at_once_without_a_network(void)
 	bed_end_trick(&b, t);
 }
 
+/* ---- a place that tells no sizes ------------------------------------------
+ */
+
+struct unsized {
+	entry_fn *fn;
+	void *arg;
+};
+
+static int without_size(void *arg, struct op *op, const struct entry *e)
+{
+	struct unsized *u = arg;
+	struct entry copy = *e;
+
+	if (copy.kind == ENTRY_FILE)
+		copy.size = SIZE_UNKNOWN;
+	return u->fn(u->arg, op, &copy);
+}
+
+static int unsized_list(struct backend *be, struct op *op, const char *dir,
+			entry_fn *fn, void *arg)
+{
+	struct unsized u = { fn, arg };
+
+	return trick_list(be, op, dir, without_size, &u);
+}
+
+static int unsized_stat(struct backend *be, struct op *op, const char *path,
+			struct entry *out)
+{
+	if (trick_stat(be, op, path, out) < 0)
+		return -1;
+	if (out->kind == ENTRY_FILE)
+		out->size = SIZE_UNKNOWN;
+	return 0;
+}
+
+static void a_file_of_unknown_size_comes_whole_when_it_is_opened(void)
+{
+	struct trick *t = bed_begin_trick(&b, ":mem:");
+	struct backend_ops ops = trick_ops;
+	struct vfs_file *f;
+	char c;
+
+	bed_close(&b);
+	ops.list = unsized_list;
+	ops.stat = unsized_stat;
+	t->base.ops = &ops;
+	bed_reopen_trick(&b, t);
+	CHECK(put_bytes(&b.p, b.be, "f", 1, 3 * MIB) == 0);
+	CHECK(put_bytes(&b.p, b.be, "g", 1, 3 * MIB) == 0);
+	f = open_file("f", O_RDWR);
+	CHECK(bed_attr(&b, "f").size == 3 * MIB);
+	check_bytes(f, 1, 2 * MIB, MIB);
+	CHECK(read_at(f, &c, 1, 3 * MIB) == 0);
+	write_at(f, "!", 1, 3 * MIB);
+	CHECK(read_at(f, &c, 1, 3 * MIB) == 1 && c == '!');
+	close_file(f);
+	f = open_file("g", O_WRONLY | O_TRUNC);
+	write_at(f, "new", 3, 0);
+	close_file(f);
+	bed_reopen_trick(&b, t);
+	CHECK(bed_attr(&b, "f").size == 3 * MIB + 1);
+	CHECK(bed_attr(&b, "g").size == 3);
+	f = open_file("f", O_RDONLY);
+	check_bytes(f, 1, 0, 3 * MIB);
+	vfs_release(b.v, f);
+	check_text("g", "new");
+	CHECK(t->n[CALL_GET] == 1);
+	bed_end_trick(&b, t);
+}
+
 /* ---- another version at the place ---------------------------------------- */
 
 static void who_has_it_open_reads_on_when_the_place_has_another(void)
@@ -927,6 +998,7 @@ int main(void)
 	RUN(what_is_here_is_not_asked_for_again);
 	RUN(a_place_that_fails_is_never_a_short_file);
 	RUN(what_is_not_here_fails_at_once_without_a_network);
+	RUN(a_file_of_unknown_size_comes_whole_when_it_is_opened);
 	RUN(who_has_it_open_reads_on_when_the_place_has_another);
 	RUN(the_kernel_may_keep_what_has_not_changed);
 	RUN(the_rest_of_a_changed_file_is_never_of_another);
