@@ -35,13 +35,15 @@ chmod 755 "$SHM/plain" "$SHM/place"
 rules tmpfs "$SHM/plain"
 
 MOUNT_OPTS+=(--allow-other)
-mnt local "$SHM/place" && rules "mount of a folder" "${M[local]}"
+mnt local "$SHM/place" || e2e_end
+rules "mount of a folder" "${M[local]}"
 check "mount of a folder: the queue drains" drained local
 umnt local
 
 # Nothing that a server cannot keep is sent, and nobody notices.
 serve dav apache
-mnt dav "$(at dav '')" && rules "mount of WebDAV" "${M[dav]}"
+mnt dav "$(at dav '')" || e2e_end
+rules "mount of WebDAV" "${M[dav]}"
 check "mount of WebDAV: the queue drains" drained dav
 umnt dav
 
