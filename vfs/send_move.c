@@ -69,6 +69,8 @@ int send_mkdir(struct job *j)
 		return -1;
 	/* a file there, or in the place of its folder */
 	rc = look(j, j->to_path.data, &now);
+	if (rc < 0)
+		return -1;
 	if (rc > 0 && now.kind != ENTRY_DIR)
 		return job_conflict(j, &now);
 	j->op->err = why;
