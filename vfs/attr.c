@@ -86,6 +86,7 @@ static void set_meta(struct vfs *v, struct node *n, unsigned set,
 /* With `n` held; without the lock. */
 static int set_size(struct vfs *v, struct op *op, struct node *n, int64_t size)
 {
+	unsigned tries = 0;
 	struct content *c;
 	int rc;
 
@@ -93,10 +94,13 @@ static int set_size(struct vfs *v, struct op *op, struct node *n, int64_t size)
 		return vfs_fail(op, EISDIR, "the size of a folder");
 	if (n->kind != ENTRY_FILE || size < 0)
 		return vfs_fail(op, EINVAL, "the size of what is no file");
-	if (content_get(v, op, n, &c) < 0)
-		return -1;
-	rc = content_truncate(v, op, c, size);
-	content_put(v, c);
+	do {
+		if (content_get(v, op, n, &c) < 0)
+			return -1;
+		rc = content_truncate(v, op, c, size);
+		content_put(v, c);
+		/* another version, or none, since it was had */
+	} while (rc < 0 && op->err.kind == ERR_CONFLICT && ++tries < 10);
 	return rc;
 }
 

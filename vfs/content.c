@@ -158,6 +158,20 @@ static int look_at_node(struct vfs *v, struct op *op, struct content *c,
 	return 0;
 }
 
+static void tell_cut(struct vfs *v, struct node *n)
+{
+	struct buf path = BUF_INIT;
+
+	vfs_lock(v);
+	node_path(n, &path);
+	vfs_unlock(v);
+	vfs_tell(v,
+		 "the end of \"%s\", which was changed here, is lost: the "
+		 "machine went down before it was on the disk",
+		 path.data);
+	buf_free(&path);
+}
+
 /* The file as it must be for what is claimed; else nothing is. */
 static int open_claimed(struct vfs *v, struct op *op, struct content *c,
 			struct opening *o)
@@ -177,8 +191,7 @@ static int open_claimed(struct vfs *v, struct op *op, struct content *c,
 	if (o->fd >= 0 && dirty) {
 		/* more: never acknowledged; less: a disk that lost some */
 		if (st.st_size < o->size)
-			vfs_tell(v, "file %" PRIu64 " of the cache is cut",
-				 c->node->ino);
+			tell_cut(v, c->node);
 		if (ftruncate(o->fd, o->size) < 0)
 			return err_sys(&op->err, "cut a file of the cache");
 		return 0;
