@@ -293,11 +293,13 @@ static void fill_want(struct job *j)
 static void set_target(struct job *j, struct node *dir, const char *name)
 {
 	const struct folder *f = dir->dir;
+	int64_t age =
+		f && f->listed_at ? clock_mono() - f->listed_at : INT64_MAX;
 
 	j->to = dir;
 	j->to_name = arena_strdup(&j->op->arena, name);
-	j->listed = f && f->listed_at &&
-		    clock_mono() - f->listed_at < LISTED_LATELY;
+	j->listed = age < LISTED_LATELY;
+	j->known = j->listed || age < j->v->opt.dir_time;
 }
 
 /*

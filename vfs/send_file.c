@@ -50,6 +50,8 @@ static int fill_opt(struct put *p)
 	struct xattrs *x;
 
 	p->opt.mtime = j->want.mtime;
+	/* what is here may be evicted once it is there */
+	p->opt.durable = !be_can(be, BE_REMOTE);
 	if (p->in_place) {
 		p->opt.mode = PUT_OVER;
 		p->opt.over = j->seen;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/log.h"
+#include "lib/clock.h"
 #include "vfs/sending.h"
 
 /* As the place has it at a path; 1 there, 0 not. */
@@ -33,6 +33,20 @@ static bool has_meta(const struct job *j)
 	       (j->n->has_mode || j->n->has_owner);
 }
 
+/*
+ * A folder that was not there a moment ago is empty but for what is made here;
+ * any other may have been there.
+ */
+static void know_entries(struct job *j)
+{
+	struct node *n = j->n;
+
+	if (j->known && n->dir && n->flags & NODE_LISTED)
+		n->dir->listed_at = clock_mono();
+	else
+		folder_stale(j->v, n);
+}
+
 static void mkdir_done(struct job *j)
 {
 	struct vfs *v = j->v;
@@ -45,9 +59,7 @@ static void mkdir_done(struct job *j)
 			n->flags |= NODE_META;
 		else
 			n->flags &= ~(uint32_t)NODE_META;
-		/* unless it was not there, it may have been, and not empty */
-		if (!j->listed)
-			folder_stale(v, n);
+		know_entries(j);
 		store_save(v, n);
 	}
 	vfs_unlock(v);

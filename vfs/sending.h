@@ -45,6 +45,7 @@ struct job {
 
 	/* `to` was listed a moment ago: what is not known is not there. */
 	bool listed;
+	bool known;  /* as far as anybody here may believe (opt.dir_time) */
 	bool circle; /* to a name of ours, and from there later */
 
 	/* As it is here, and is to be there. */

@@ -241,6 +241,21 @@ static void times_are_kept(void)
 
 /* ---- order --------------------------------------------------------------- */
 
+static void a_folder_that_was_made_here_is_not_listed(void)
+{
+	begin(":mem:");
+	CHECK_NAMES(&b, "", "");
+	CHECK(bed_mkdir(&b, "a") == 0 && bed_mkdir(&b, "a/b") == 0);
+	bed_flush(&b);
+	forget_calls();
+	write_here("a/f", 1, 10);
+	write_here("a/b/g", 2, 10);
+	bed_flush(&b);
+	CHECK_TREE("a/ a/b/ a/b/g a/f ");
+	CHECK(t->n[CALL_LIST] == 0 && t->n[CALL_STAT] == 0);
+	end();
+}
+
 static void folders_come_before_what_is_in_them(void)
 {
 	begin(":mem:");
@@ -801,6 +816,7 @@ int main(void)
 	RUN(written_aside_and_renamed_is_one_put_over);
 	RUN(a_folder_moves_in_one_request);
 	RUN(times_are_kept);
+	RUN(a_folder_that_was_made_here_is_not_listed);
 	RUN(folders_come_before_what_is_in_them);
 	RUN(two_names_are_exchanged);
 	RUN(three_names_go_round);
