@@ -103,6 +103,14 @@ static int ask(struct vfs *v, struct op *op, struct node *dir, struct look *k)
 	return rc;
 }
 
+static bool is_away(const struct node *dir)
+{
+	for (; dir; dir = node_rparent(dir))
+		if (dir->flags & NODE_AWAY)
+			return true;
+	return false;
+}
+
 /* The place has no such folder (any more). */
 static int missing(struct vfs *v, struct op *op, struct node *dir,
 		   struct look *k, struct merge *m)
@@ -114,7 +122,8 @@ static int missing(struct vfs *v, struct op *op, struct node *dir,
 		k->unknown = true;
 		return -1;
 	}
-	if (!k->calm) {
+	/* it may have been moved before a kill: the queue looks */
+	if (!k->calm || is_away(dir)) {
 		k->unknown = true;
 		return -1;
 	}

@@ -1,11 +1,14 @@
 #include "vfs/folder.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/fnv.h"
 #include "lib/log.h"
+#include "lib/parse.h"
 #include "vfs/sending.h"
 
 /*
@@ -269,9 +272,38 @@ static void meet(struct merge *m, struct node *local, const struct entry *e)
 	queue_changed(m->v, local);
 }
 
+/*
+ * The name that the queue gives to what goes out of others' way (send.c).  It
+ * did so before a kill, if the node is believed elsewhere.
+ */
+static struct node *out_of_the_way(struct merge *m, const struct entry *e)
+{
+	struct vfs *v = m->v;
+	char prefix[32];
+	struct node *n;
+	int64_t ino;
+	size_t len;
+
+	len = (size_t)snprintf(prefix, sizeof(prefix), ".ferry-away-%08x-",
+			       (unsigned)fnv(v->dir, strlen(v->dir)));
+	if (strncmp(e->name, prefix, len) != 0 ||
+	    !parse_int(e->name + len, &ino) || ino <= VFS_ROOT)
+		return NULL;
+	n = node_find(v, (uint64_t)ino);
+	if (!n || !(n->flags & NODE_AWAY) || n->flags & NODE_SENDING ||
+	    n->kind != e->kind)
+		return NULL;
+	node_set_remote(v, n, m->dir, e->name);
+	queue_changed(v, n);
+	return n;
+}
+
 static void merge_entry(struct merge *m, const struct entry *e)
 {
 	struct node *n = node_at_remote(m->dir, e->name);
+
+	if (!n)
+		n = out_of_the_way(m, e);
 
 	if (n && n->flags & NODE_SENDING) {
 		n->flags |= NODE_FOUND;
