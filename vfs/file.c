@@ -420,9 +420,6 @@ int vfs_seek(struct vfs *v, struct op *op, struct vfs_file *f, int64_t off,
 
 /* ---- keeping ------------------------------------------------------------- */
 
-/* So much is worth to be on its way to the disk before anybody asks. */
-enum { EARLY = 256 * 1024 };
-
 /*
  * Whether rows are to be committed, for what was done to it so far to be kept:
  * *writes tells what that is.
@@ -470,7 +467,6 @@ static int keep(struct vfs *v, struct op *op, struct vfs_file *f,
 int vfs_flush_file(struct vfs *v, struct op *op, struct vfs_file *f)
 {
 	struct content *c;
-	bool early = false;
 	int rc;
 
 	if (!f->writes && !f->made)
@@ -480,13 +476,6 @@ int vfs_flush_file(struct vfs *v, struct op *op, struct vfs_file *f)
 	c = f->content;
 	pthread_mutex_unlock(&f->lock);
 	rc = keep(v, op, f, c, false);
-	if (c) {
-		pthread_mutex_lock(&c->lock);
-		early = c->unsynced && c->size >= EARLY;
-		pthread_mutex_unlock(&c->lock);
-	}
-	if (early)
-		sync_file_range(c->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	release(v, f);
 	return rc;
 }
