@@ -174,6 +174,15 @@ exits 0 'umount waits for the queue' umount --json "$MNT"
 is 'of which nothing is left' "$(field queued)" 0
 check 'the place has it now' grep -qx left "$PLACE/left"
 
+check 'a place that takes its time is mounted' "$FERRY" mount --daemon \
+	":fault,op=put,delay=4s,remote='$PLACE':" "$MNT"
+echo slow >"$MNT/slowly"
+timeout -s INT 1 "$FERRY" umount "$MNT" >/dev/null 2>"$ERR"
+check 'who interrupts umount finds it mounted' is_mounted
+"$FERRY" umount -P "$MNT" >"$OUT" 2>"$ERR"
+is 'or waits' $? 0
+check 'and it is sent' grep -qx slow "$PLACE/slowly"
+
 # ---- pins ------------------------------------------------------------------
 mkdir "$PLACE/pinned" && head -c 100000 /dev/urandom >"$PLACE/pinned/p"
 check 'mounted to pin' up
