@@ -107,7 +107,7 @@ export FERRY_CONFIG=$conf
 # shellcheck disable=SC2317 # called by judge
 jotta_same() {
 	rm -rf "$SHM/fetched"
-	"$FERRY" copy jotta:m "$SHM/fetched" && same_tree "$1" "$SHM/fetched"
+	"$FERRY" -q copy jotta:m "$SHM/fetched" && same_tree "$1" "$SHM/fetched"
 }
 "$FERRY" mkdir jotta:m || not_ok "a folder of the account"
 judge jotta jotta:m jotta_same
