@@ -116,13 +116,24 @@ static bool is_its_spot(const struct unsure *u, const struct node *n)
 
 const struct unsure *unsure_elsewhere(struct vfs *v, const struct node *n)
 {
-	const struct unsure *u = find(v, n);
+	const struct unsures *all = &v->sending->unsure;
 
-	if (!u || (n->parent == u->to && strcmp(n->name, u->name) == 0) ||
-	    (!(n->flags & NODE_NEW) && is_its_spot(u, n)) ||
-	    u->to->flags & NODE_DROPPED || !u->to->dir)
+	if (!(n->flags & NODE_UNSURE))
 		return NULL;
-	return u;
+	for (size_t i = 0; i < all->n; i++) {
+		const struct unsure *u = &all->at[i];
+
+		if (u->n != n || u->to->flags & NODE_DROPPED || !u->to->dir)
+			continue;
+		/* what is tried again there will see */
+		if (n->parent == u->to && strcmp(n->name, u->name) == 0)
+			continue;
+		/* and so it is for what stays: before it is moved, look */
+		if (!(n->flags & (NODE_NEW | NODE_AWAY)) && is_its_spot(u, n))
+			continue;
+		return u;
+	}
+	return NULL;
 }
 
 struct node *unsure_at(struct vfs *v, const struct node *dir, const char *name,
@@ -290,22 +301,40 @@ static void found(struct job *j, struct node *to, const char *name,
 		node_set_seen(v, j->n, now);
 }
 
+/* Where it is in any case: which of its contents is there? */
+static int look_again(struct job *j)
+{
+	struct node *n = j->n;
+	struct entry now;
+	int there = look(j, j->to_path.data, &now);
+
+	if (there < 0)
+		return -1;
+	vfs_lock(j->v);
+	if (there && arrived(j->v, j->to, j->to_name, &now) &&
+	    !(n->flags & (NODE_NEW | NODE_DROPPED)))
+		node_set_seen(j->v, n, &now);
+	unsure_forget(j->v, n);
+	vfs_unlock(j->v);
+	return 0;
+}
+
 int send_look(struct job *j)
 {
-	const struct unsure *u;
 	struct entry now, old;
 	struct vfs *v = j->v;
-	int there = look(j, j->to_path.data, &now);
-	int stayed = 0;
+	int there, stayed = 0;
 
+	if (j->from == j->to && strcmp(j->from_name, j->to_name) == 0)
+		return look_again(j);
+	there = look(j, j->to_path.data, &now);
 	if (there == 1 && j->from)
 		stayed = look(j, j->from_path.data, &old);
 	if (there < 0 || stayed < 0)
 		return -1;
 	vfs_lock(v);
-	u = find(v, j->n);
-	if (u && there && !stayed && arrived(v, u->to, u->name, &now) &&
-	    !(j->n->flags & NODE_DROPPED) && !(u->to->flags & NODE_DROPPED))
+	if (there && !stayed && arrived(v, j->to, j->to_name, &now) &&
+	    !((j->n->flags | j->to->flags) & NODE_DROPPED))
 		found(j, j->to, j->to_name, &now);
 	if (j->n->flags & NODE_DROPPED)
 		unsure_dropped(v, j->n);
