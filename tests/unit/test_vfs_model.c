@@ -11,7 +11,8 @@
 
 /*
  * Work at random, here and at the place, with failures, restarts and kills;
- * what must come of it is known from a model.
+ * what must come of it is known from a model.  MODEL_ROUNDS=100 makes it
+ * longer.
  */
 static struct bed b;
 static struct trick *t;
@@ -635,7 +636,7 @@ static void one_side(uint64_t seed, const char *place)
 
 static void what_is_done_here_is_there_in_the_end(void)
 {
-	unsigned n = rounds(12);
+	unsigned n = rounds(4);
 
 	for (unsigned i = 0; i < n; i++) {
 		one_side(i, ":mem:");
@@ -646,7 +647,7 @@ static void what_is_done_here_is_there_in_the_end(void)
 /* While the queue is at work. */
 static void work_goes_on_while_it_is_sent(void)
 {
-	unsigned n = rounds(8);
+	unsigned n = rounds(4);
 
 	for (unsigned i = 0; i < n; i++) {
 		begin(3000 + i, ":mem:");
@@ -788,7 +789,7 @@ static void both_sides_round(void)
 
 static void what_is_not_noted_is_done_once_more(void)
 {
-	unsigned n = rounds(12);
+	unsigned n = rounds(4);
 
 	theirs.n = 0;
 	for (unsigned i = 0; i < n; i++) {
@@ -806,7 +807,7 @@ static void what_is_not_noted_is_done_once_more(void)
 
 static void nothing_of_either_side_is_lost(void)
 {
-	unsigned n = rounds(12);
+	unsigned n = rounds(4);
 
 	for (unsigned i = 0; i < n; i++) {
 		begin(4000 + i, i % 2 ? ":mem:" : ":mem,hashes=none:");
