@@ -5,7 +5,7 @@
 
 static struct vfs_dir *dir_of(const struct fuse_file_info *fi)
 {
-	return (struct vfs_dir *)(uintptr_t)fi->fh;
+	return handle_of(fi)->dir;
 }
 
 /*
@@ -24,11 +24,11 @@ static void do_opendir(fuse_req_t req, fuse_ino_t ino,
 		return;
 	}
 	end_request(w, req);
-	fi->fh = (uintptr_t)d;
+	fi->fh = handle_new(m, NULL, d);
 	fi->cache_readdir = 1;
 	fi->keep_cache = notify_idle(m->notify);
 	if (fuse_reply_open(req, fi) < 0)
-		vfs_closedir(m->vfs, d);
+		handle_drop(m, handle_of(fi));
 	reply_over(w);
 }
 
@@ -111,7 +111,7 @@ static void do_releasedir(fuse_req_t req, fuse_ino_t ino,
 			  struct fuse_file_info *fi)
 {
 	(void)ino;
-	vfs_closedir(mount_of(req)->vfs, dir_of(fi));
+	handle_drop(mount_of(req), handle_of(fi));
 	fuse_reply_err(req, 0);
 }
 

@@ -10,40 +10,9 @@ enum {
 	COPY_MAX = 32 * 1024
 };
 
-/*
- * An open file.  A reader still has it when its bytes are on their way: by then
- * the program may have closed it, and another thread been told so.
- */
-struct handle {
-	struct vfs_file *file;
-	atomic_uint users; /* the kernel is one */
-};
-
-static uintptr_t handle_new(struct vfs_file *f)
-{
-	struct handle *h = xcalloc(1, sizeof(*h));
-
-	h->file = f;
-	atomic_init(&h->users, 1);
-	return (uintptr_t)h;
-}
-
-static struct handle *handle_of(const struct fuse_file_info *fi)
-{
-	return (struct handle *)(uintptr_t)fi->fh;
-}
-
 static struct vfs_file *file_of(const struct fuse_file_info *fi)
 {
 	return handle_of(fi)->file;
-}
-
-static void handle_drop(struct mount *m, struct handle *h)
-{
-	if (atomic_fetch_sub(&h->users, 1) > 1)
-		return;
-	vfs_release(m->vfs, h->file);
-	free(h);
 }
 
 /*
@@ -76,7 +45,7 @@ static void do_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	}
 	end_request(w, req);
 	entry_of(&a, &e);
-	fi->fh = handle_new(f);
+	fi->fh = handle_new(m, f, NULL);
 	fi->keep_cache = vfs_file_unchanged(f);
 	if (fuse_reply_create(req, &e, fi) < 0) {
 		handle_drop(m, handle_of(fi));
@@ -97,7 +66,7 @@ static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	end_request(w, req);
-	fi->fh = handle_new(f);
+	fi->fh = handle_new(m, f, NULL);
 	fi->keep_cache = vfs_file_unchanged(f);
 	if (fuse_reply_open(req, fi) < 0)
 		handle_drop(m, handle_of(fi));

@@ -24,6 +24,7 @@ struct mount *mount_new(const struct mount_opt *opt)
 	m->opt.fsname = xstrdup(opt->fsname);
 	m->connection = -1;
 	m->notify = notify_new();
+	pthread_mutex_init(&m->handles_lock, NULL);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_condattr_init(&mono);
 	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
@@ -42,6 +43,7 @@ void mount_free(struct mount *m)
 	pthread_key_delete(m->worker);
 	pthread_cond_destroy(&m->watch);
 	pthread_mutex_destroy(&m->lock);
+	pthread_mutex_destroy(&m->handles_lock);
 	free((void *)(uintptr_t)m->opt.dir);
 	free((void *)(uintptr_t)m->opt.fsname);
 	free(m);
@@ -239,6 +241,7 @@ out:
 	m->session = NULL;
 	pthread_mutex_unlock(&m->lock);
 	fuse_session_destroy(session);
+	handles_drop_all(m);
 	return rc;
 }
 

@@ -12,6 +12,7 @@
  *
  *	mount.c		the session: mounting, the loop, its end
  *	worker.c	a thread that answers requests, and what it needs
+ *	handle.c	what is open
  *	names.c		requests about names
  *	attr.c		attributes, extended ones
  *	dir.c		open folders
@@ -49,6 +50,9 @@ struct mount {
 	pthread_t watcher;
 	bool unwatch;
 	atomic_bool aborted; /* nothing is to take long any more */
+
+	pthread_mutex_t handles_lock; /* guards handles */
+	struct handle *handles;
 };
 
 /* What a thread has for its requests, one after the other. */
@@ -94,6 +98,26 @@ static inline double seconds_of(int64_t ns)
 
 void stat_of(const struct vfs_attr *a, struct stat *out);
 void entry_of(const struct vfs_attr *a, struct fuse_entry_param *out);
+
+/* ---- handle.c ------------------------------------------------------------ */
+/*
+ * An open file or folder; it goes by its number in a fuse_file_info.  A reader
+ * still has it when its bytes are on their way: by then the program may have
+ * closed it, and another thread been told so.
+ */
+struct handle {
+	struct handle *next, **at; /* in mount->handles */
+	struct vfs_file *file;
+	struct vfs_dir *dir;
+	atomic_uint users; /* the kernel is one */
+};
+
+uint64_t handle_new(struct mount *m, struct vfs_file *f, struct vfs_dir *d);
+struct handle *handle_of(const struct fuse_file_info *fi);
+/* The last one closes it. */
+void handle_drop(struct mount *m, struct handle *h);
+/* At the end: the kernel does not tell of all that was closed just before. */
+void handles_drop_all(struct mount *m);
 
 /* ---- the requests -------------------------------------------------------- */
 void names_ops(struct fuse_lowlevel_ops *ops);
