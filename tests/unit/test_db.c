@@ -232,6 +232,36 @@ static void several_may_open_and_write_at_once(void)
 	scratch_end(&s);
 }
 
+static int64_t synchronous(struct db *db)
+{
+	struct err e;
+
+	CHECK(db_run(db, &e, "PRAGMA synchronous", "") == 1);
+	return db_int(db, 0);
+}
+
+static void a_commit_waits_for_the_disk_when_it_is_told_to(void)
+{
+	struct scratch s;
+	struct db *db;
+	struct err e;
+
+	scratch_begin(&s);
+	db = open_db(&s);
+	CHECK(synchronous(db) == 1);
+	for (int i = 0; i < 2; i++) {
+		CHECK(db_set_durable(db, &e, true) == 0);
+		CHECK(synchronous(db) == 2);
+		run(db, "BEGIN");
+		run(db, "INSERT INTO u VALUES (1)");
+		run(db, "COMMIT");
+		CHECK(db_set_durable(db, &e, false) == 0);
+		CHECK(synchronous(db) == 1);
+	}
+	db_close(db);
+	scratch_end(&s);
+}
+
 int main(void)
 {
 	RUN(values_of_all_types_come_back);
@@ -243,5 +273,6 @@ int main(void)
 	RUN(a_failing_schema_changes_nothing);
 	RUN(a_file_that_is_no_database_is_corrupt);
 	RUN(several_may_open_and_write_at_once);
+	RUN(a_commit_waits_for_the_disk_when_it_is_told_to);
 	return 0;
 }
