@@ -103,6 +103,23 @@ static void a_place_that_fails_is_never_a_short_file(void)
 	bed_end_trick(&b, t);
 }
 
+static void a_transfer_that_is_cut_goes_on(void)
+{
+	struct vfs_file *f;
+
+	bed_begin(&b, ":fault,remote=':mem:',op=get,cut=70001,calls=1,"
+		      "error=network:");
+	CHECK(put_bytes(&b.p, b.be, "small", 1, 500000) == 0);
+	CHECK(put_bytes(&b.p, b.be, "large", 2, 3 * MIB) == 0);
+	f = open_file("large", O_RDONLY);
+	check_bytes(f, 2, 0, 3 * MIB);
+	vfs_release(b.v, f);
+	f = open_file("small", O_RDONLY);
+	check_bytes(f, 1, 0, 500000);
+	vfs_release(b.v, f);
+	bed_end(&b);
+}
+
 static void what_is_not_here_fails_at_once_without_a_network(void)
 {
 	struct trick *t = bed_begin_trick(&b, ":mem:");
@@ -316,6 +333,11 @@ static void more_than_the_budget_goes_but_not_what_is_only_here(void)
 	CHECK(t->n[CALL_GET] == 21);
 	read_files(0, 10);
 	CHECK(t->n[CALL_GET] == 31);
+	b.opt.cache_size = 0;
+	bed_reopen_trick(&b, t);
+	CHECK(evict(b.v, &b.p.op) == 0);
+	CHECK(on_disk() == 9);
+	check_text("mine", "only here");
 	bed_end_trick(&b, t);
 }
 
@@ -467,6 +489,7 @@ int main(void)
 	RUN(one_who_reads_on_asks_seldom);
 	RUN(what_is_here_is_not_asked_for_again);
 	RUN(a_place_that_fails_is_never_a_short_file);
+	RUN(a_transfer_that_is_cut_goes_on);
 	RUN(what_is_not_here_fails_at_once_without_a_network);
 	RUN(a_file_of_unknown_size_comes_whole_when_it_is_opened);
 	RUN(who_has_it_open_reads_on_when_the_place_has_another);
