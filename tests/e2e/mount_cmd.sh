@@ -89,7 +89,7 @@ wait $pid
 is 'SIGTERM ends it well' $? 0
 check 'and unmounts' not_mounted
 
-/usr/bin/python3 - "$FERRY" "$PLACE" "$MNT" >"$SHM/notified" 2>&1 <<'EOP'
+/usr/bin/python3 - "$FERRY" "$PLACE" "$MNT" >"$SHM/notified" 2>"$ERR" <<'EOP'
 import os, signal, socket, subprocess, sys
 ferry, place, mnt = sys.argv[1:]
 for name in ("\0ferry-test-%d" % os.getpid(), os.environ["HOME"] + "/notify"):
