@@ -1,5 +1,6 @@
 #include "tests/unit/vfs_files.h"
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 /*
@@ -236,7 +237,7 @@ static int copy_one(const char *from, const char *to)
 	return status;
 }
 
-/* What is on the disk at this instant is what is begun with. */
+/* What is on the disk at this instant is what is begun with: "copy". */
 static void kill_it(void)
 {
 	struct vfs *dead = b.v;
@@ -245,7 +246,6 @@ static void kill_it(void)
 	      0);
 	vfs_close(dead);
 	b.opt.dir = scratch_path(&b.s, "copy");
-	bed_open(&b);
 }
 
 static void what_was_closed_survives_a_kill(void)
@@ -264,12 +264,33 @@ static void what_was_closed_survives_a_kill(void)
 	vfs_release(b.v, f);
 	vfs_release(b.v, g);
 	kill_it();
+	bed_open(&b);
 	check_text("new", "new text");
 	check_text("open", "kept");
 	f = open_file("old", O_RDONLY);
 	check_bytes(f, 1, MIB + 7, 1000);
 	check_bytes(f, 1, 0, MIB);
 	vfs_release(b.v, f);
+	bed_end(&b);
+}
+
+static void a_file_of_no_row_goes_after_a_kill(void)
+{
+	char *stray;
+	int fd;
+
+	bed_begin(&b, ":mem:");
+	put_text("f", "text");
+	kill_it();
+	stray = scratch_path(&b.s, "copy/data/ff");
+	CHECK(mkdir(stray, 0700) == 0 || errno == EEXIST);
+	stray = scratch_path(&b.s, "copy/data/ff/65535");
+	fd = open(stray, O_WRONLY | O_CREAT, 0600);
+	CHECK(fd >= 0);
+	close(fd);
+	bed_open(&b);
+	CHECK(access(stray, F_OK) < 0);
+	check_text("f", "text");
 	bed_end(&b);
 }
 
@@ -422,6 +443,7 @@ int main(void)
 	RUN(writing_in_the_midst_fetches_what_is_around_it_to_send_it);
 	RUN(a_file_is_what_a_model_says);
 	RUN(what_was_closed_survives_a_kill);
+	RUN(a_file_of_no_row_goes_after_a_kill);
 	RUN(several_read_and_write_a_file_that_is_being_fetched);
 	RUN(no_reading_is_of_two_versions);
 	return 0;
