@@ -504,6 +504,7 @@ int queue_open(struct vfs *v, struct op *op)
 			if (queue_wants(n) && !(n->flags & NODE_QUEUED)) {
 				n->since = now;
 				enqueue(v, n, now);
+				unsure_opened(v, n);
 			}
 	vfs_unlock(v);
 	return 0;

@@ -177,9 +177,12 @@ static struct node *unsure_above(const struct node *n, struct node *dir)
 /* The node of an action that must be over before this one; or NULL. */
 static struct node *in_the_way(const struct job *j)
 {
-	struct node *dir = unsure_above(j->n, j->to);
+	struct node *dir = NULL;
 
-	if (!dir)
+	/* of what was under way when killed, no two were below each other */
+	if (!j->opened)
+		dir = unsure_above(j->n, j->to);
+	if (!dir && !j->opened)
 		dir = unsure_above(j->n, j->from);
 	if (dir)
 		return dir;
@@ -347,6 +350,15 @@ static void set_places(struct job *j, bool circle)
 		j->over = NULL;
 }
 
+/* A folder above, at the place, that is nowhere: it vanished there. */
+static struct node *missing_above(struct node *dir)
+{
+	for (; dir; dir = node_rparent(dir))
+		if (dir->flags & NODE_NEW)
+			return dir;
+	return NULL;
+}
+
 /* First what an earlier action may have done. */
 static bool set_look(struct job *j)
 {
@@ -354,7 +366,12 @@ static bool set_look(struct job *j)
 
 	if (!u)
 		return false;
+	if (missing_above(u->to)) { /* nothing can have come there */
+		unsure_forget(j->v, j->n);
+		return false;
+	}
 	j->action = ACT_LOOK;
+	j->opened = u->opened;
 	set_from(j);
 	set_target(j, u->to, u->name);
 	return true;
@@ -364,15 +381,6 @@ static int wait_for(struct job *j, struct node *whom)
 {
 	queue_wait_for(j->v, j->n, whom);
 	return PLAN_WAIT;
-}
-
-/* A folder above, at the place, that is nowhere: it vanished there. */
-static struct node *missing_above(struct node *dir)
-{
-	for (; dir; dir = node_rparent(dir))
-		if (dir->flags & NODE_NEW)
-			return dir;
-	return NULL;
 }
 
 static void add_name(struct buf *path, const struct node *dir, const char *name)

@@ -46,6 +46,7 @@ struct job {
 	/* `to` was listed a moment ago: what is not known is not there. */
 	bool listed;
 	bool known;  /* as far as anybody here may believe (opt.dir_time) */
+	bool opened; /* unsure.opened */
 	bool circle; /* to a name of ours, and from there later */
 
 	/* As it is here, and is to be there. */
@@ -64,7 +65,8 @@ VEC(waits, struct wait);
 struct unsure {
 	struct node *n, *to, *from; /* all held; from: or NULL */
 	char *name;
-	char *seen; /* entry_pack() of what may be there, or NULL */
+	char *seen;  /* entry_pack() of what may be there, or NULL */
+	bool opened; /* nothing was tried yet: a kill may have come before */
 };
 VEC(unsures, struct unsure);
 
@@ -136,6 +138,8 @@ bool is_missing(const struct err *e);
 /* ---- unsure.c ------------------------------------------------------------ */
 /* With the lock: after the action, which gave `rc`. */
 void job_outcome(struct job *j, int rc);
+/* With the lock: a kill may have come when it was moved, with what is in it. */
+void unsure_opened(struct vfs *v, struct node *n);
 /* With the lock: where it may be at the place, if that is not where it is to
    be brought next; else NULL. */
 const struct unsure *unsure_elsewhere(struct vfs *v, const struct node *n);

@@ -75,25 +75,33 @@ static char *packed(const struct entry *e)
 }
 
 /* Of several tries at one spot any may have arrived. */
-static void remember(struct job *j)
+static void remember(struct vfs *v, struct node *n, struct node *from,
+		     struct node *to, const char *name, const struct entry *e)
 {
-	const struct entry *e = j->action == ACT_MOVE ? j->seen : &j->want;
-	struct node *n = j->n;
-
 	node_hold(n);
-	node_hold(j->to);
-	if (j->from)
-		node_hold(j->from);
-	act_on(j->to, 1);
-	act_on(j->from, 1);
-	*unsures_add(&j->v->sending->unsure) = (struct unsure){
+	node_hold(to);
+	if (from)
+		node_hold(from);
+	act_on(to, 1);
+	act_on(from, 1);
+	*unsures_add(&v->sending->unsure) = (struct unsure){
 		.n = n,
-		.to = j->to,
-		.from = j->from,
-		.name = xstrdup(j->to_name),
+		.to = to,
+		.from = from,
+		.name = xstrdup(name),
 		.seen = e ? packed(e) : NULL,
 	};
 	n->flags |= NODE_UNSURE;
+}
+
+void unsure_opened(struct vfs *v, struct node *n)
+{
+	struct unsures *all = &v->sending->unsure;
+
+	if (n->kind != ENTRY_DIR || !(n->flags & NODE_AWAY))
+		return;
+	remember(v, n, node_rparent(n), n->parent, n->name, NULL);
+	all->at[all->n - 1].opened = true;
 }
 
 void job_outcome(struct job *j, int rc)
@@ -104,7 +112,8 @@ void job_outcome(struct job *j, int rc)
 	if (!brings)
 		return;
 	if (rc < 0 && is_unsure(&j->op->err))
-		remember(j);
+		remember(j->v, j->n, j->from, j->to, j->to_name,
+			 j->action == ACT_MOVE ? j->seen : &j->want);
 	if (j->n->flags & NODE_DROPPED)
 		unsure_dropped(j->v, j->n);
 }
@@ -125,6 +134,8 @@ const struct unsure *unsure_elsewhere(struct vfs *v, const struct node *n)
 
 		if (u->n != n || u->to->flags & NODE_DROPPED || !u->to->dir)
 			continue;
+		if (u->opened)
+			return u;
 		/* what is tried again there will see */
 		if (n->parent == u->to && strcmp(n->name, u->name) == 0)
 			continue;
