@@ -156,18 +156,15 @@ static int root_fd(struct dirs *d, struct op *op)
 }
 
 static struct dir *find(struct dirs *d, const char *path, size_t n,
-			uint32_t hash)
+			uint32_t hash, bool anew)
 {
-	int64_t now = 0;
-
 	for (size_t i = 0; i < DIRS_SLOTS; i++) {
 		struct dir *s = d->slot[i];
 
 		if (!s || s->hash != hash || strncmp(s->path, path, n) != 0 ||
 		    s->path[n] != '\0')
 			continue;
-		now = clock_mono();
-		if (now - s->opened < FRESH_NS)
+		if (!anew && clock_mono() - s->opened < FRESH_NS)
 			return s;
 		d->slot[i] = NULL;
 		s->cached = false;
@@ -201,15 +198,15 @@ static void keep(struct dirs *d, struct dir *dir)
 	dir->cached = true;
 }
 
-int dir_get(struct dirs *d, struct op *op, const char *path, size_t n,
-	    struct dir **out)
+static int get(struct dirs *d, struct op *op, const char *path, size_t n,
+	       bool anew, struct dir **out)
 {
 	uint32_t hash = hash_path(path, n);
 	struct dir *dir;
 	int root;
 
 	pthread_mutex_lock(&d->lock);
-	dir = find(d, path, n, hash);
+	dir = find(d, path, n, hash, anew);
 	if (dir)
 		dir->refs++;
 	root = dir ? 0 : root_fd(d, op);
@@ -235,6 +232,18 @@ int dir_get(struct dirs *d, struct op *op, const char *path, size_t n,
 	pthread_mutex_unlock(&d->lock);
 	*out = dir;
 	return 0;
+}
+
+int dir_get(struct dirs *d, struct op *op, const char *path, size_t n,
+	    struct dir **out)
+{
+	return get(d, op, path, n, false, out);
+}
+
+int dir_get_anew(struct dirs *d, struct op *op, const char *path,
+		 struct dir **out)
+{
+	return get(d, op, path, strlen(path), true, out);
 }
 
 void dir_put(struct dirs *d, struct dir *dir)

@@ -40,6 +40,12 @@ void dirs_free(struct dirs *d);
  */
 int dir_get(struct dirs *d, struct op *op, const char *path, size_t n,
 	    struct dir **out) MUST_CHECK;
+/*
+ * As it is called now, not a moment ago: for listings, which are believed for
+ * long.
+ */
+int dir_get_anew(struct dirs *d, struct op *op, const char *path,
+		 struct dir **out) MUST_CHECK;
 void dir_put(struct dirs *d, struct dir *dir);
 
 /* The folder that `path` is in, and its last component; path is not "". */

@@ -106,7 +106,7 @@ static int open_to_list(struct local *l, struct op *op, const char *path)
 	struct dir *dir;
 	int fd;
 
-	if (dir_get(&l->dirs, op, path, strlen(path), &dir) < 0)
+	if (dir_get_anew(&l->dirs, op, path, &dir) < 0)
 		return -1;
 	fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir_put(&l->dirs, dir);
