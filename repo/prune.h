@@ -78,7 +78,6 @@ int index_replace(struct repo *r, struct op *op, struct lock *lock,
  * named may follow.
  */
 int files_remove(struct repo *r, struct op *op, enum file_type t,
-		 const struct id *ids, size_t n,
-		 struct lock *lock) MUST_CHECK;
+		 const struct id *ids, size_t n, struct lock *lock) MUST_CHECK;
 
 #endif

@@ -34,9 +34,9 @@ judged() {
 	done
 }
 
-# trees: of each snapshot, once; and how many snapshots there are.
+# trees [REPOSITORY]: of each snapshot, once; and how many snapshots there are.
 trees() {
-	restic snapshots -r "$K" --no-lock --no-cache --json |
+	restic snapshots -r "${1:-$K}" --no-lock --no-cache --json |
 		jq -r '.[].tree' | sort -u | tr '\n' ' '
 }
 # shellcheck disable=SC2317 # by each_call
@@ -71,7 +71,7 @@ for i in 1 2 3 4; do
 	head -c 20000 /dev/urandom >"$S/$i"
 	ferry backup -r "$MADE" "$S"
 done
-all=$(K=$MADE; trees)
+all=$(trees "$MADE")
 
 # shellcheck disable=SC2317 # by each_call
 after_forget() {
