@@ -15,11 +15,12 @@
 /* A user gets so many tries; and what a header of a usual pack takes. */
 enum { ATTEMPTS = 3, HEADER_GUESS = 16 << 10 };
 
-static struct repo *repo_new(struct backend *be)
+static struct repo *repo_new(const struct op *op, struct backend *be)
 {
 	struct repo *r = xcalloc(1, sizeof(*r));
 
 	r->store = store_new(be, NULL);
+	store_count_for(r->store, op->acct);
 	r->key = secret_alloc(sizeof(*r->key));
 	return r;
 }
@@ -117,7 +118,7 @@ static int open_key(struct repo *r, struct op *op,
 int repo_open(struct op *op, struct backend *be,
 	      const struct repo_open_opt *opt, struct repo **out)
 {
-	struct repo *r = repo_new(be);
+	struct repo *r = repo_new(op, be);
 	struct buf config = BUF_INIT;
 	int rc = read_config(r, op, &config);
 
@@ -203,7 +204,7 @@ static int write_new(struct repo *r, struct op *op, const char *password)
 int repo_init(struct op *op, struct backend *be, const char *password,
 	      unsigned version, const struct repo *like, struct repo **out)
 {
-	struct repo *r = repo_new(be);
+	struct repo *r = repo_new(op, be);
 
 	*out = NULL;
 	if (version < 1 || version > 2)

@@ -44,13 +44,43 @@ struct store {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t fetched;
 	struct fetch *fetching;
-	uint32_t mode; /* of new files; 0 not known yet */
-	bool dry_run;  /* set before there are threads */
+	uint32_t mode;     /* of new files; 0 not known yet */
+	bool dry_run;      /* set before there are threads */
+	struct acct *acct; /* of who opened it, or NULL: set once */
 };
 
 void store_dry_run(struct store *s)
 {
 	s->dry_run = true;
+}
+
+/*
+ * What moves between here and the place counts, and is slowed down, for him who
+ * opened the repository, on whatever thread it moves.  Undo by giving op->acct
+ * what is returned.
+ */
+static struct acct *count_for_opener(const struct store *s, struct op *op)
+{
+	struct acct *was = op->acct;
+
+	if (!was)
+		op->acct = s->acct;
+	return was;
+}
+
+static int get(struct store *s, struct op *op, const char *path,
+	       const struct get_opt *opt, struct sink *dst)
+{
+	struct acct *was = count_for_opener(s, op);
+	int rc = be_get(s->be, op, path, opt, dst);
+
+	op->acct = was;
+	return rc;
+}
+
+void store_count_for(struct store *s, struct acct *acct)
+{
+	s->acct = acct;
 }
 
 struct store *store_new(struct backend *be, const char *cache)
@@ -174,7 +204,7 @@ static int get_part(struct store *s, struct op *op, const char *path,
 			dst->skip = off + (int64_t)done;
 			opt.len = len < 0 ? -1 : off + len;
 		}
-		if (be_get(s->be, op, path, &opt, &dst->base) == 0)
+		if (get(s, op, path, &opt, &dst->base) == 0)
 			return 0;
 		if (dst->full || !err_info(op->err.kind)->retry ||
 		    dst->out->len == before || n >= s->be->tries)
@@ -292,7 +322,7 @@ static bool fetch(struct store *s, struct op *op, const struct id *pack)
 	own = store_op(op);
 	store_path(FILE_PACK, pack, path);
 	cache_open(s->cache, &own, FILE_PACK, pack, &dst);
-	kept = dst.fd >= 0 && be_get(s->be, &own, path, &all, &dst.base) == 0;
+	kept = dst.fd >= 0 && get(s, &own, path, &all, &dst.base) == 0;
 	kept = cache_close(&dst, kept);
 	op_end(&own);
 	fetch_end(s, &mine);
@@ -361,9 +391,10 @@ static ssize_t memory_read(struct source *src, struct op *op, void *buf,
 {
 	struct memory_source *m = container_of(src, struct memory_source, base);
 
-	(void)op;
 	if (n > m->n - m->at)
 		n = m->n - m->at;
+	if (acct_add(op, (int64_t)n) < 0)
+		return -1;
 	if (n)
 		memcpy(buf, m->p + m->at, n);
 	m->at += n;
@@ -437,12 +468,17 @@ static int put(struct store *s, struct op *op, const char *path,
 			      .size = src->base.size,
 			      .mtime = clock_wall(),
 			      .posix = &posix };
+	struct acct *was;
+	int rc;
 
 	if (be_can(s->be, BE_POSIX)) {
 		posix.mode = S_IFREG | file_mode(s, op);
 		opt->meta = &meta;
 	}
-	return be_put(s->be, op, path, &src->base, opt, NULL);
+	was = count_for_opener(s, op);
+	rc = be_put(s->be, op, path, &src->base, opt, NULL);
+	op->acct = was;
+	return rc;
 }
 
 static int write_source(struct store *s, struct op *op, enum file_type t,

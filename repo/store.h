@@ -31,6 +31,9 @@ const char *file_type_name(enum file_type t);
 struct store;
 struct store *store_new(struct backend *be, const char *cache);
 void store_free(struct store *s);
+
+/* What `acct` says of rates is kept on all threads; before there are some. */
+void store_count_for(struct store *s, struct acct *acct);
 struct backend *store_backend(struct store *s);
 
 /* From now on cached below DIR/ID (hex, of the repository); before threads. */

@@ -411,6 +411,8 @@ static ssize_t source_read(struct source *src, struct op *op, void *buf,
 		return err_set(&op->err, ERR_IO,
 			       "a file of the cache has lost its end");
 	s->at += got;
+	if (s->counted && acct_add(op, got) < 0)
+		return -1;
 	return got;
 }
 

@@ -156,6 +156,7 @@ struct vfs {
 	struct backend *be;
 	struct vfs_opt opt;
 	char *dir;            /* opt.dir, ours */
+	struct acct *acct;    /* --bwlimit; of who opened it, or NULL */
 	struct cancel cancel; /* set when closing */
 	int lock_fd, data_fd; /* DIR/lock; DIR/data */
 
@@ -432,6 +433,7 @@ struct content_source {
 	struct content *content;
 	uint64_t writes;
 	int64_t at;
+	bool counted; /* as bytes that move: --bwlimit */
 };
 void content_source_init(struct content_source *s, struct content *c);
 

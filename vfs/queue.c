@@ -449,6 +449,7 @@ static void *sender(void *arg)
 	struct vfs *v = arg;
 	struct op op = op_begin(&v->cancel);
 
+	op.acct = v->acct;
 	vfs_lock(v);
 	while (!v->sending->stop) {
 		struct node *n = take(v);

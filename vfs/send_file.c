@@ -231,6 +231,7 @@ int send_put(struct job *j)
 		rc = was_written(&p) ? put_later(&p) : -1;
 		goto out;
 	}
+	p.source.counted = true;
 	rc = be_put(be, j->op, j->to_path.data, &p.source.source, &p.opt,
 		    &p.now);
 	if (rc == 0 || !was_written(&p))

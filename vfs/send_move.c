@@ -33,18 +33,26 @@ static bool has_meta(const struct job *j)
 	       (j->n->has_mode || j->n->has_owner);
 }
 
+/* A folder that was just made is believed to be our own for so long. */
+#define OWN_FOR (5 * NS_PER_SEC)
+
 /*
- * A folder that was not there a moment ago is empty but for what is made here;
- * any other may have been there.
+ * A folder that was not there a moment ago is empty but for what is made here,
+ * so who fills it need not wait for a listing; but somebody else may have made
+ * it just before, so it is listed soon.  Any other may have been there.
  */
 static void know_entries(struct job *j)
 {
 	struct node *n = j->n;
+	int64_t at = clock_mono();
 
-	if (j->known && n->dir && n->flags & NODE_LISTED)
-		n->dir->listed_at = clock_mono();
-	else
+	if (!j->known || !n->dir || !(n->flags & NODE_LISTED)) {
 		folder_stale(j->v, n);
+		return;
+	}
+	if (j->v->opt.dir_time > OWN_FOR)
+		at -= j->v->opt.dir_time - OWN_FOR;
+	n->dir->listed_at = at ? at : 1;
 }
 
 static void mkdir_done(struct job *j)

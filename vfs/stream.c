@@ -442,6 +442,7 @@ void stream_run(struct vfs *v, struct stream *s)
 	struct into_file f = { .base.write = into_file_write, .v = v, .s = s };
 	int rc;
 
+	op.acct = v->acct;
 	f.save_at = clock_mono() + SAVE_EVERY;
 	f.save_left = SAVE_BYTES;
 	rc = judge(&f, &op, get(&f, &op));

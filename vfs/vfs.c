@@ -247,6 +247,7 @@ int vfs_open(struct op *op, struct backend *be, const struct vfs_opt *opt,
 
 	*out = NULL;
 	init(v, be, opt);
+	v->acct = op->acct;
 	if (open_folders(v, op) < 0 || store_open(v, op) < 0)
 		goto no_store;
 	if (contents_open(v, op) < 0)

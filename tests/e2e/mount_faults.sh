@@ -246,6 +246,8 @@ mkdir "$C/both" "$F/e/both"
 chown www-data: "$F/e/both"
 echo "theirs" >"$F/e/both/t"
 echo "ours" >"$C/both/o"
+check "a folder on both sides: the queue drains" drained c
+sleep 5.2 # so long a folder that was just made is taken for our own
 conflict "a folder on both sides" ours theirs
 is "a folder on both sides is one" "$(cd "$F/e/both" && echo *)" "o t"
 

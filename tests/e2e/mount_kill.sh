@@ -126,7 +126,7 @@ done
 # A large file in the middle of its transfer.
 start "${NOW[@]}"
 umnt k
-mnt k "$(at f t)" "${NOW[@]}" --bwlimit 4M || e2e_end
+mnt k "$(at f t)" "${NOW[@]}" --bwlimit 2M || e2e_end
 head -c 12M /dev/urandom >"$W/large"
 cp "$W/large" "$K/large"
 sleep 1.5

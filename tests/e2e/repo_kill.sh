@@ -157,6 +157,17 @@ interrupted() {
 interrupted SIGINT
 interrupted SIGTERM
 
+# A limit holds for packs, too: this would take three minutes.
+fresh "$SHM/repo"
+"$FERRY" backup --bwlimit 1M "$S" >"$OUT" 2>"$ERR" &
+pid=$!
+sleep 3
+check "--bwlimit: it is still at work" kill -TERM $pid
+wait $pid
+is "--bwlimit: and ends when told" $? 130
+check "--bwlimit: little was stored" \
+	test "$(pack_bytes "$SHM/repo")" -lt 40000000
+
 # No room.
 if is_root; then
 	image tmpfs 60
