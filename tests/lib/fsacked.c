@@ -199,6 +199,21 @@ static void create(struct work *w, struct file *f)
 		broken(w, "create", path);
 }
 
+/* The first part of a write may be done when what is behind is killed. */
+static int put_all(int fd, const uint8_t *p, size_t n, off_t at)
+{
+	while (n > 0) {
+		ssize_t done = pwrite(fd, p, n, at);
+
+		if (done <= 0)
+			return -1;
+		p += done;
+		n -= (size_t)done;
+		at += done;
+	}
+	return 0;
+}
+
 static void write_some(struct work *w, struct file *f)
 {
 	uint32_t at = (uint32_t)below(w, f->blocks + 8);
@@ -213,8 +228,7 @@ static void write_some(struct work *w, struct file *f)
 	for (uint32_t i = 0; i < n; i++)
 		block_fill(data + (size_t)i * BLOCK, f->id, at + i, w->seq);
 	tell(w, "W %u %u %u %u\n", f->id, at, n, w->seq);
-	if (pwrite(f->fd, data, (size_t)n * BLOCK, (off_t)at * BLOCK) !=
-	    (ssize_t)n * BLOCK)
+	if (put_all(f->fd, data, (size_t)n * BLOCK, (off_t)at * BLOCK) < 0)
 		broken(w, "write", f->path);
 	if (f->blocks < at + n)
 		f->blocks = at + n;
