@@ -56,13 +56,14 @@ static void join(char **all, size_t n, struct buf *out)
 
 static char *text_of(const char *path, bool dir, int64_t size)
 {
-	char text[600];
+	struct buf text = BUF_INIT;
 
+	buf_adds(&text, path);
 	if (dir)
-		snprintf(text, sizeof(text), "%s/", path);
+		buf_adds(&text, "/");
 	else
-		snprintf(text, sizeof(text), "%s=%d", path, (int)size);
-	return xstrdup(text);
+		buf_addf(&text, "=%d", (int)size);
+	return text.data;
 }
 
 static void model_text(struct buf *out)
