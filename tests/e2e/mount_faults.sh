@@ -297,12 +297,14 @@ umnt c
 if command -v fio >/dev/null; then
 	mnt c "$(at f e)" --vfs-cache-max-size 20M || e2e_end
 	for rw in randwrite write randrw; do
-		check "fio --verify, $rw" fio --name=v --directory="$C" \
-			--size=8M --bs=4k-64k --rw=$rw --verify=crc32c \
+		check "fio --verify, $rw" fio --name=v \
+			--verify_state_save=0 --directory="$C" --size=8M \
+			--bs=4k-64k --rw=$rw --verify=crc32c \
 			--verify_fatal=1 --do_verify=1 --fsync=50 \
 			--ioengine=psync --numjobs=2 --group_reporting
 	done
-	check "fio: mapped" fio --name=m --directory="$C" --size=4M \
+	check "fio: mapped" fio --name=m \
+		--verify_state_save=0 --directory="$C" --size=4M \
 		--bs=4k --rw=randwrite --verify=crc32c --verify_fatal=1 \
 		--do_verify=1 --ioengine=mmap
 	check "fio: it is sent" drained c 120

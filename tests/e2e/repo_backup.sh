@@ -198,13 +198,18 @@ is "has none, too" "$(describes .parent)" null
 exits 0 "--group-by paths" backup --host third --group-by paths "$S"
 is "has one" "$(describes '.parent != null')" true
 exits 4 "a parent that is not there" backup --parent 00000000 "$S"
+# The folders above are in a tree, too, and others work in /dev/shm.
+cd "$SHM" || exit 1
+exits 0 "a relative path" backup src
 n=$(snapshot_count)
-exits 0 "--skip-if-unchanged" backup --skip-if-unchanged "$S"
+exits 0 "--skip-if-unchanged" backup --skip-if-unchanged src
 is "makes none" "$(snapshot_count)" "$n"
 echo changed >"$S/two.c"
 exits 0 "--skip-if-unchanged when something has" backup --skip-if-unchanged \
-	--json "$S"
+	--json src
+cd "$ROOT" || exit 1
 is "makes one" "$(snapshot_count) $(field files_changed)" "$((n + 1)) 1"
+exits 0 "the whole path again" backup "$S"
 before=$(latest)
 touch -r "$S/one.o" "$SHM/stamp"
 echo y >"$S/one.o"
