@@ -31,6 +31,8 @@ static const char *const schema[] = {
 	" value BLOB NOT NULL, PRIMARY KEY (ino, name)) WITHOUT ROWID;"
 	"CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 	" WITHOUT ROWID;",
+	/* where a node may be: also of one that is no more (unsure.c) */
+	"CREATE TABLE unsure (ino INTEGER PRIMARY KEY, what BLOB NOT NULL);",
 	NULL,
 };
 _Static_assert(NODE_PENDING == 31, "as store_load_pending() has it");

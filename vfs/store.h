@@ -9,7 +9,7 @@
  */
 
 /* A value beside the nodes that is not on the disk yet. */
-enum side_table { SIDE_FACT, SIDE_RANGES, SIDE_XATTR, SIDE_USED };
+enum side_table { SIDE_FACT, SIDE_RANGES, SIDE_XATTR, SIDE_USED, SIDE_UNSURE };
 
 struct side {
 	struct side *next; /* in its bucket */
@@ -69,6 +69,12 @@ void sides_free(struct sides *s);
 void sides_merge(struct sides *to, struct sides *from, bool keep);
 int side_write(struct db *db, struct op *op, const struct side *s) MUST_CHECK;
 void store_keep_fact(struct vfs *v, const char *key, const char *value);
+/* Where the node of that number may be at the place; NULL: nowhere else. */
+void store_set_unsure(struct vfs *v, uint64_t ino, const void *p, size_t n);
+/* All that was set before this run; foreign bytes.  At opening. */
+typedef void store_unsure_fn(struct vfs *v, struct op *op, uint64_t ino,
+			     const void *p, size_t n);
+int store_unsure(struct vfs *v, struct op *op, store_unsure_fn *fn) MUST_CHECK;
 
 /* store_row.c: rows on their way to the disk, and back */
 struct row {
@@ -80,6 +86,10 @@ struct row {
 	uint32_t name, rname, target, seen, seen_len; /* where; 0: NULL */
 	uint8_t kind;
 };
+
+/* node.seen, in a form that is checked when it is read; NULL: not sound. */
+void seen_pack(struct buf *b, const char *seen);
+char *seen_parse(const char *p, size_t n);
 
 void row_pack(struct buf *out, const struct node *n);
 int row_write(struct db *db, struct op *op, const char *packed) MUST_CHECK;

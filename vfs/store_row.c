@@ -8,7 +8,7 @@
  * commit's own, and written when the lock is free again.
  */
 
-/* ---- node.seen, in a form that is checked when it is read ---------------- */
+/* ---- node.seen ----------------------------------------------------------- */
 
 enum { SEEN_FORMAT = 1, HAS_POSIX = 1, HAS_ID = 2, HAS_TAG = 4 };
 
@@ -28,7 +28,7 @@ static void add_text(struct buf *b, const char *s)
 	buf_add(b, s, n + 1);
 }
 
-static void seen_pack(struct buf *b, const char *seen)
+void seen_pack(struct buf *b, const char *seen)
 {
 	const struct posix_meta *p;
 	struct posix_meta m;
@@ -123,8 +123,7 @@ static void take_posix(struct reader *r, struct posix_meta *m)
 	};
 }
 
-/* As node.seen has it, or NULL. */
-static char *seen_parse(const char *p, size_t n)
+char *seen_parse(const char *p, size_t n)
 {
 	struct reader r = { .p = p, .n = n };
 	struct buf packed = BUF_INIT;

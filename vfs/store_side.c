@@ -152,6 +152,7 @@ int side_write(struct db *db, struct op *op, const struct side *s)
 	static const char *const removes[] = {
 		[SIDE_RANGES] = "DELETE FROM ranges WHERE ino = ?",
 		[SIDE_USED] = "DELETE FROM used WHERE ino = ?",
+		[SIDE_UNSURE] = "DELETE FROM unsure WHERE ino = ?",
 	};
 	struct err *e = &op->err;
 	int64_t ino = (int64_t)s->ino;
@@ -177,6 +178,14 @@ int side_write(struct db *db, struct op *op, const struct side *s)
 		rc = s->remove ? db_run(db, e, removes[s->table], "i", ino)
 			       : db_run(db, e,
 					"INSERT OR REPLACE INTO ranges VALUES "
+					"(?, ?)",
+					"ib", ino, (const void *)s->value,
+					s->len);
+		break;
+	case SIDE_UNSURE:
+		rc = s->remove ? db_run(db, e, removes[s->table], "i", ino)
+			       : db_run(db, e,
+					"INSERT OR REPLACE INTO unsure VALUES "
 					"(?, ?)",
 					"ib", ino, (const void *)s->value,
 					s->len);
@@ -390,5 +399,49 @@ int store_cached(struct vfs *v, struct op *op, store_cached_fn *fn, void *arg)
 		rc = fn(arg, op, all.at[i].ino, all.at[i].bytes,
 			all.at[i].used);
 	cacheds_free(&all);
+	return rc < 0 ? -1 : 0;
+}
+
+void store_set_unsure(struct vfs *v, uint64_t ino, const void *p, size_t n)
+{
+	keep(v, side_new(SIDE_UNSURE, ino, "", p, n));
+}
+
+struct unsure_row {
+	uint64_t ino;
+	struct buf what;
+};
+
+VEC(unsure_rows, struct unsure_row);
+
+/* `fn` reads other rows, so all of these are read first. */
+int store_unsure(struct vfs *v, struct op *op, store_unsure_fn *fn)
+{
+	struct store *s = v->store;
+	struct unsure_rows all = { 0 };
+	int rc;
+
+	pthread_mutex_lock(&s->read_lock);
+	rc = db_run(s->reader, &op->err, "SELECT ino, what FROM unsure", "");
+	for (; rc == 1; rc = db_next(s->reader, &op->err)) {
+		struct unsure_row *row = unsure_rows_add(&all);
+		size_t n;
+		const void *p = db_blob(s->reader, 1, &n);
+
+		*row = (struct unsure_row){
+			.ino = (uint64_t)db_int(s->reader, 0),
+			.what = BUF_INIT,
+		};
+		if (p)
+			buf_add(&row->what, p, n);
+	}
+	pthread_mutex_unlock(&s->read_lock);
+	for (size_t i = 0; i < all.n; i++) {
+		if (rc == 0)
+			fn(v, op, all.at[i].ino, all.at[i].what.data,
+			   all.at[i].what.len);
+		buf_free(&all.at[i].what);
+	}
+	unsure_rows_free(&all);
 	return rc < 0 ? -1 : 0;
 }
