@@ -5,13 +5,15 @@
 #include "mount/client.h"
 #include "vfs/vfs.h"
 
+#define MOUNT_UNSAID INT64_MIN /* a number that nobody gave */
+
 /* The flags of `ferry mount`, and of mount.ferry's -o. */
 struct mount_flags {
 	struct repo_flags repo;
 	const char *cache_mode, *umask;
 	int64_t cache_size, min_free, dir_time, write_back, read_ahead;
 	int64_t transfers;
-	int64_t uid, gid; /* -1: nobody said */
+	int64_t uid, gid; /* or MOUNT_UNSAID */
 	bool read_only, allow_other, allow_non_empty;
 	bool daemon, foreground;
 	bool kernel_write_back, default_permissions, debug;

@@ -10,6 +10,9 @@ enum { TRANSFERS_MAX = 1024 };
 
 #define MIB (INT64_C(1) << 20)
 
+/* Longer than any mount lasts, and still good to be added to a time. */
+#define FOR_EVER (INT64_MAX / 4)
+
 const struct mount_flags mount_defaults = {
 	.cache_mode = "full",
 	.cache_size = 10 * 1024 * MIB,
@@ -17,8 +20,8 @@ const struct mount_flags mount_defaults = {
 	.dir_time = 300 * NS_PER_SEC,
 	.write_back = NS_PER_SEC,
 	.read_ahead = 64 * MIB,
-	.uid = -1,
-	.gid = -1,
+	.uid = MOUNT_UNSAID,
+	.gid = MOUNT_UNSAID,
 	.default_permissions = true,
 };
 
@@ -167,13 +170,26 @@ static int parse_umask(const char *text, uint32_t *out, struct err *e)
 	return 0;
 }
 
-/* What may be -1 for "nobody said", or else is a number of this range. */
 static int check(const char *flag, int64_t n, int64_t max, struct err *e)
 {
-	if (n >= -1 && n <= max)
+	if (n >= 0 && n <= max)
 		return 0;
 	return err_set(e, ERR_INVALID, "--%s: %lld is out of range", flag,
 		       (long long)n);
+}
+
+static int check_id(const char *flag, int64_t n, struct err *e)
+{
+	/* the last one is (uid_t)-1 */
+	return n == MOUNT_UNSAID ? 0 : check(flag, n, UINT32_MAX - 1, e);
+}
+
+/* `off`: what -1 means. */
+static int64_t duration(int64_t ns, int64_t off)
+{
+	if (ns < 0)
+		return off;
+	return ns < FOR_EVER ? ns : FOR_EVER;
 }
 
 int mount_flags_apply(const struct mount_flags *f, struct vfs_opt *out,
@@ -182,8 +198,8 @@ int mount_flags_apply(const struct mount_flags *f, struct vfs_opt *out,
 	*out = (struct vfs_opt){
 		.cache_size = f->cache_size,
 		.min_free = f->min_free < 0 ? 0 : f->min_free,
-		.dir_time = f->dir_time < 0 ? INT64_MAX / 4 : f->dir_time,
-		.write_back = f->write_back < 0 ? 0 : f->write_back,
+		.dir_time = duration(f->dir_time, FOR_EVER),
+		.write_back = duration(f->write_back, 0),
 		.read_ahead = f->read_ahead < 0 ? 0 : f->read_ahead,
 		.transfers = (unsigned)f->transfers,
 		.read_only = f->read_only,
@@ -198,8 +214,12 @@ int mount_flags_apply(const struct mount_flags *f, struct vfs_opt *out,
 		return err_set(e, ERR_INVALID,
 			       "--daemon and --foreground contradict each "
 			       "other");
-	if (check("uid", f->uid, UINT32_MAX - 1, e) < 0 ||
-	    check("gid", f->gid, UINT32_MAX - 1, e) < 0 ||
+	if (!f->default_permissions)
+		return err_set(e, ERR_INVALID,
+			       "--default-permissions=false is not to be had: "
+			       "the modes that a mount shows are always what "
+			       "decides");
+	if (check_id("uid", f->uid, e) < 0 || check_id("gid", f->gid, e) < 0 ||
 	    check("transfers", f->transfers, TRANSFERS_MAX, e) < 0 ||
 	    parse_mode(f->cache_mode, &out->cache_mode, e) < 0)
 		return -1;

@@ -33,6 +33,12 @@ exits 2 'and one that has the state in it' \
 exits 2 'a mode of the cache that there is not' \
 	mount --cache-mode some "$PLACE" "$MNT"
 exits 2 'a umask that is none' mount --umask 9 "$PLACE" "$MNT"
+for flag in transfers=-1 transfers=1025 transfers=1e3 uid=-1 uid=4294967295 \
+	gid=-2 gid=4294967296 cache-size=-1 cache-size=9E cache-min-free=8E \
+	read-ahead=-1 write-back=-1s dir-cache-time=300y \
+	default-permissions=false; do
+	exits 2 "--$flag is refused" mount "--$flag" "$PLACE" "$MNT"
+done
 exits 2 "rclone's flags without a meaning here" \
 	mount --volname x "$PLACE" "$MNT"
 says 'which says so' 'means nothing here'
