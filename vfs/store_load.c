@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 
 /*
@@ -148,9 +149,12 @@ int store_load_root(struct vfs *v, struct op *op)
 	if (v->root && v->root->kind != ENTRY_DIR)
 		return err_set(&op->err, ERR_CORRUPT,
 			       "\"%s\": the root is no folder", v->dir);
-	if (!v->root) {
+	if (!v->root)
 		v->root = node_put_back(v, VFS_ROOT, ENTRY_DIR, "");
-		v->root->mtime = v->root->ctime = MTIME_UNKNOWN;
+	/* a place tells no time of its own; what changes in it here sets one */
+	if (!(v->root->flags & NODE_SAVED_ONCE) ||
+	    v->root->mtime == MTIME_UNKNOWN) {
+		v->root->mtime = v->root->ctime = clock_wall();
 		store_save(v, v->root);
 	}
 	return store_load(v, op, v->root);

@@ -30,6 +30,8 @@ check 'all that is there is seen as it is' \
 	treediff "$PLACE/dir" "$MNT/dir" --no-dir-times
 check 'a symbolic link leads to what it names' \
 	cmp "$MNT/dir/link" "$PLACE/dir/file"
+check 'the folder itself has a time that can be' test \
+	"$(($(date +%s) - $(stat -c %Y "$MNT")))" -lt 3600
 check 'df shows the room of the place' test "$(df -k --output=size "$MNT" |
 	tail -n 1)" -gt 0
 is 'a folder counts the folders in it' "$(stat -c %h "$MNT/dir" |
