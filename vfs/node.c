@@ -151,7 +151,6 @@ void node_link(struct vfs *v, struct node *n, struct node *parent,
 	f->names[b] = n;
 	f->n++;
 	f->dirs += n->kind == ENTRY_DIR;
-	f->version++;
 }
 
 void node_unlink(struct vfs *v, struct node *n)
@@ -170,7 +169,6 @@ void node_unlink(struct vfs *v, struct node *n)
 	n->next = n->parent = NULL;
 	f->n--;
 	f->dirs -= n->kind == ENTRY_DIR;
-	f->version++;
 }
 
 /* ---- numbers ------------------------------------------------------------- */

@@ -132,7 +132,6 @@ struct folder {
 	size_t away_buckets, n_away;
 
 	int64_t listed_at; /* monotonic ns; 0 never in this run */
-	uint64_t version;  /* of the names: for open folders */
 	bool listing;      /* a thread is at it; v->listed tells the others */
 	/* folder_ahead.c's */
 	bool ahead;          /* listed before anybody asked */
