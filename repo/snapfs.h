@@ -24,8 +24,8 @@
  * The root is a folder of snapshots; with the option view=tree it is one of
  * folders, for the mount (`ferry mount --repo PLACE` is that of the place
  * :repo,view=tree,repository="PLACE":).  Commands open a place more than once
- *(to see whether it is a file), so all places of one process that were
- *described alike share one opened repository.
+ * (to see whether it is a file), so all places of one process that were
+ * described alike share one opened repository.
  */
 
 /* A snapshot, under a name that somebody used for it. */
