@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../lib/webdav.sh"
 # shellcheck source=tests/lib/mounts.sh
 . "$(dirname "$0")/../lib/mounts.sh"
-need apache2 rsync
+need apache2 fio rsync
 can_mount
 
 outage=${MOUNT_OUTAGE:-3} rounds=${MOUNT_FAULT_ROUNDS:-1}
@@ -294,24 +294,20 @@ unset FERRY_CACHE_DIR FERRY_STATE_DIR
 umnt c
 
 # ---- fio --------------------------------------------------------------------
-if command -v fio >/dev/null; then
-	mnt c "$(at f e)" --vfs-cache-max-size 20M || e2e_end
-	for rw in randwrite write randrw; do
-		check "fio --verify, $rw" fio --name=v \
-			--verify_state_save=0 --directory="$C" --size=8M \
-			--bs=4k-64k --rw=$rw --verify=crc32c \
-			--verify_fatal=1 --do_verify=1 --fsync=50 \
-			--ioengine=psync --numjobs=2 --group_reporting
-	done
-	check "fio: mapped" fio --name=m \
-		--verify_state_save=0 --directory="$C" --size=4M \
-		--bs=4k --rw=randwrite --verify=crc32c --verify_fatal=1 \
-		--do_verify=1 --ioengine=mmap
-	check "fio: it is sent" drained c 120
-	silent "fio: and has arrived" same_tree "$C" "$F/e"
-	umnt c
-else
-	skipped "fio is missing"
-fi
+mnt c "$(at f e)" --vfs-cache-max-size 20M || e2e_end
+for rw in randwrite write randrw; do
+	check "fio --verify, $rw" fio --name=v \
+		--verify_state_save=0 --directory="$C" --size=8M \
+		--bs=4k-64k --rw=$rw --verify=crc32c \
+		--verify_fatal=1 --do_verify=1 --fsync=50 \
+		--ioengine=psync --numjobs=2 --group_reporting
+done
+check "fio: mapped" fio --name=m \
+	--verify_state_save=0 --directory="$C" --size=4M \
+	--bs=4k --rw=randwrite --verify=crc32c --verify_fatal=1 \
+	--do_verify=1 --ioengine=mmap
+check "fio: it is sent" drained c 120
+silent "fio: and has arrived" same_tree "$C" "$F/e"
+umnt c
 
 e2e_end
