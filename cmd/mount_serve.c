@@ -185,12 +185,13 @@ static int find_folders(struct serve *s, const char **data)
 {
 	struct op *op = &s->cx->op;
 	const char *cache = s->cx->globals->cache_dir, *name;
+	const char *state = s->cx->remotes->state_dir;
 
-	if (cache && make_absolute(op, &cache) < 0)
+	if ((cache && make_absolute(op, &cache) < 0) ||
+	    make_absolute(op, &state) < 0)
 		return -1;
 	name = folder_name(&op->arena, s->be->identity, cache);
-	s->at.folder = arena_printf(&op->arena, "%s/mounts/%s",
-				    s->cx->remotes->state_dir, name);
+	s->at.folder = arena_printf(&op->arena, "%s/mounts/%s", state, name);
 	*data = cache ? arena_printf(&op->arena, "%s/mounts/%s", cache, name)
 		      : s->at.folder;
 	return 0;
@@ -381,6 +382,7 @@ static int serve_place(struct serve *s)
 	    find_folders(s, &data) < 0 || check_apart(s, data, &op->err) < 0 ||
 	    check_place(s, data) < 0 || file_make_dirs(op, s->at.folder) < 0)
 		return -1;
+	mo.folder = s->at.folder;
 	mo.read_only = vo.read_only;
 	m = mount_new(&mo);
 	vo.dir = data;

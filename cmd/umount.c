@@ -74,7 +74,14 @@ static int unmount_any(struct cmd_ctx *cx, const char *dir)
 			       m.source, m.type);
 	if (dead)
 		log_notice(dir, "its process is gone: unmounted");
-	return where_unmount(op, dir, dead);
+	if (where_unmount(op, dir, dead) < 0)
+		return -1;
+	if (!dead)
+		log_notice(dir,
+			   "another user's: whatever it had not sent yet "
+			   "the next mount of \"%s\" sends",
+			   m.source);
+	return 0;
 }
 
 static int unmount_ours(struct cmd_ctx *cx, struct client *c, bool now)

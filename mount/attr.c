@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "mount/control.h"
 #include "mount/parts.h"
 
 static void reply_attr(struct worker *w, fuse_req_t req, int rc,
@@ -101,11 +102,13 @@ static void do_statfs(fuse_req_t req, fuse_ino_t ino)
 	if (q.total < 0 && q.free >= 0 && q.used >= 0 &&
 	    __builtin_add_overflow(q.free, q.used, &q.total))
 		q.total = -1;
-	s.f_bfree = blocks_of(q.free, plenty);
+	s.f_bavail = s.f_bfree = blocks_of(q.free, plenty);
 	s.f_blocks = blocks_of(q.total, plenty);
+	/* a disk keeps some for root: neither used nor free */
+	if (q.total >= 0 && q.used >= 0 && q.total - q.used > q.free)
+		s.f_bfree = blocks_of(q.total - q.used, plenty);
 	if (s.f_blocks < s.f_bfree)
 		s.f_blocks = s.f_bfree;
-	s.f_bavail = s.f_bfree;
 	s.f_ffree = s.f_favail = UINT64_C(1) << 30;
 	s.f_files = s.f_ffree + (q.objects > 0 ? (uint64_t)q.objects : 0);
 	fuse_reply_statfs(req, &s);
@@ -119,6 +122,17 @@ static bool is_ours(const char *name)
 }
 
 /* `size` 0 asks for the length alone. */
+static void send_value(fuse_req_t req, const void *value, size_t len,
+		       size_t size)
+{
+	if (size == 0)
+		fuse_reply_xattr(req, len);
+	else if (len > size)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, value, len);
+}
+
 static void reply_value(struct worker *w, fuse_req_t req, int rc,
 			const void *value, size_t len, size_t size)
 {
@@ -127,12 +141,7 @@ static void reply_value(struct worker *w, fuse_req_t req, int rc,
 		return;
 	}
 	end_request(w, req);
-	if (size == 0)
-		fuse_reply_xattr(req, len);
-	else if (len > size)
-		fuse_reply_err(req, ERANGE);
-	else
-		fuse_reply_buf(req, value, len);
+	send_value(req, value, len, size);
 	reply_over(w);
 }
 
@@ -145,6 +154,10 @@ static void do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	size_t len = 0;
 	int rc;
 
+	if (ino == FUSE_ROOT_ID && strcmp(name, CONTROL_XATTR) == 0) {
+		send_value(req, m->opt.folder, strlen(m->opt.folder), size);
+		return;
+	}
 	/* the kernel asks for security.capability at each write */
 	if (!is_ours(name)) {
 		fuse_reply_err(req, ENODATA);

@@ -2,29 +2,18 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "mount/control.h"
 #include "mount/socket.h"
+#include "mount/where.h"
 
 enum { RECORD_MAX = 16 * 1024 };
-
-/* Whether `dir` is `top` or lies below it; `*rest`: where, from there. */
-static bool is_below(const char *dir, const char *top, const char **rest)
-{
-	size_t n = strlen(top);
-
-	if (strncmp(dir, top, n) != 0)
-		return false;
-	if (dir[n] == '/' && dir[n + 1])
-		*rest = dir + n + 1;
-	else if (dir[n] == '\0')
-		*rest = "";
-	else
-		return false;
-	return true;
-}
 
 const char *client_recorded(struct op *op, const char *folder)
 {
@@ -55,7 +44,7 @@ static int find(struct op *op, DIR *d, const char *mounts, const char *dir,
 			continue;
 		folder = arena_printf(&op->arena, "%s/%s", mounts, e->d_name);
 		at = client_recorded(op, folder);
-		if (!at || !is_below(dir, at, &rest) || strlen(at) < longest)
+		if (!at || !where_is_below(dir, at, &rest) || strlen(at) < longest)
 			continue;
 		fd = socket_connect(op, folder);
 		if (fd < 0)
@@ -68,6 +57,48 @@ static int find(struct op *op, DIR *d, const char *mounts, const char *dir,
 	}
 	err_clear(&op->err);
 	return out->reader.fd;
+}
+
+static bool is_served_by(int fd, unsigned owner)
+{
+	struct ucred who;
+	socklen_t n = sizeof(who);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0 &&
+	       who.uid == owner;
+}
+
+/*
+ * One that has its record elsewhere (another --state-dir, another $HOME) says
+ * itself where its socket is.  It may be anybody's: only what the system says
+ * of who serves it is believed.
+ */
+static int find_by_asking(struct op *op, const char *dir, struct client *out,
+			  const char **below)
+{
+	char folder[PATH_MAX];
+	struct mounted m;
+	ssize_t n;
+	int fd = -1;
+
+	if (where_find_ours(op, dir, &m) != 1 || where_is_dead(m.dir))
+		goto out;
+	n = lgetxattr(m.dir, CONTROL_XATTR, folder, sizeof(folder) - 1);
+	if (n <= 0)
+		goto out;
+	folder[n] = '\0';
+	fd = socket_connect(op, folder);
+	if (fd >= 0 && !is_served_by(fd, m.owner)) {
+		close(fd);
+		fd = -1;
+	}
+	if (fd < 0 || !where_is_below(dir, m.dir, below))
+		goto out;
+	out->reader.fd = fd;
+	out->dir = m.dir;
+out:
+	err_clear(&op->err);
+	return fd;
 }
 
 int client_open(struct op *op, const char *state_dir, const char *dir,
@@ -84,6 +115,8 @@ int client_open(struct op *op, const char *state_dir, const char *dir,
 		fd = find(op, d, mounts, dir, out, below);
 		closedir(d);
 	}
+	if (fd < 0)
+		fd = find_by_asking(op, dir, out, below);
 	if (fd < 0)
 		return err_set(&op->err, ERR_NOT_FOUND,
 			       "no ferry of yours has mounted anything at "

@@ -16,9 +16,9 @@ struct client {
 	}
 
 /*
- * The mount at `dir` (resolved), or the one that `dir` lies in, among those
- * recorded in `state_dir`; `*below` is the rest of the path.  ERR_NOT_FOUND if
- * there is none that answers.
+ * The mount at `dir` (resolved), or the one that `dir` lies in: one of those
+ * recorded in `state_dir`, else any that lets us; `*below` is the rest of the
+ * path.  ERR_NOT_FOUND if there is none that answers.
  */
 int client_open(struct op *op, const char *state_dir, const char *dir,
 		struct client *out, const char **below) MUST_CHECK;

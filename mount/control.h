@@ -41,6 +41,12 @@ void control_cancel(struct control *c);
 void control_stop(struct control *c);
 
 /*
+ * An attribute of the root of a mount, not listed: the folder of its socket,
+ * for who does not know its state folder.
+ */
+#define CONTROL_XATTR "ferry.control"
+
+/*
  * The record by which a mount is found: STATE/mounts/X/mount.json says where
  * it is mounted and in which folder its socket is.
  */

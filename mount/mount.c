@@ -22,6 +22,7 @@ struct mount *mount_new(const struct mount_opt *opt)
 	m->opt = *opt;
 	m->opt.dir = xstrdup(opt->dir);
 	m->opt.fsname = xstrdup(opt->fsname);
+	m->opt.folder = xstrdup(opt->folder);
 	m->connection = -1;
 	m->notify = notify_new();
 	pthread_mutex_init(&m->handles_lock, NULL);
@@ -46,6 +47,7 @@ void mount_free(struct mount *m)
 	pthread_mutex_destroy(&m->handles_lock);
 	free((void *)(uintptr_t)m->opt.dir);
 	free((void *)(uintptr_t)m->opt.fsname);
+	free((void *)(uintptr_t)m->opt.folder);
 	free(m);
 }
 

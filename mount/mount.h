@@ -12,6 +12,7 @@ struct mount;
 struct mount_opt {
 	const char *dir;    /* absolute */
 	const char *fsname; /* for mount(8): what is mounted, no secrets */
+	const char *folder; /* absolute: of the control socket */
 	bool read_only, allow_other;
 	bool write_back; /* the kernel may keep what is written for a while */
 	bool debug;      /* log each request */

@@ -16,6 +16,21 @@
 
 #include "lib/log.h"
 
+bool where_is_below(const char *dir, const char *top, const char **rest)
+{
+	size_t n = strlen(top);
+
+	if (strncmp(dir, top, n) != 0)
+		return false;
+	if (dir[n] == '/' && dir[n + 1])
+		*rest = dir + n + 1;
+	else if (dir[n] == '\0')
+		*rest = "";
+	else
+		return false;
+	return true;
+}
+
 /* "\040" is a blank. */
 static char *unescape(char *s)
 {
@@ -39,6 +54,7 @@ static char *unescape(char *s)
 static bool parse_line(char *line, struct mounted *out)
 {
 	char *rest = NULL, *word = strtok_r(line, " \n", &rest), *dir = NULL;
+	const char *options;
 
 	for (unsigned i = 0; word && strcmp(word, "-") != 0; i++) {
 		const char *colon = strchr(word, ':');
@@ -51,19 +67,34 @@ static bool parse_line(char *line, struct mounted *out)
 	}
 	out->type = strtok_r(NULL, " \n", &rest);
 	word = strtok_r(NULL, " \n", &rest);
+	options = strtok_r(NULL, " \n", &rest);
 	if (!dir || !out->type || !word)
 		return false;
+	options = options ? strstr(options, "user_id=") : NULL;
+	if (options)
+		out->owner = (unsigned)strtoul(options + 8, NULL, 10);
 	out->dir = unescape(dir);
 	out->source = unescape(word);
 	return true;
 }
 
-int where_find(struct op *op, const char *dir, struct mounted *out)
+/* Of several at one folder the last one covers the others. */
+static bool is_wanted(const struct mounted *m, const char *dir, bool below)
+{
+	const char *rest;
+
+	if (!below)
+		return strcmp(m->dir, dir) == 0;
+	return strcmp(m->type, WHERE_TYPE) == 0 &&
+	       where_is_below(dir, m->dir, &rest);
+}
+
+static int find(struct op *op, const char *dir, bool below, struct mounted *out)
 {
 	static const char list[] = "/proc/self/mountinfo";
 	FILE *f = fopen(list, "re");
+	size_t room = 0, longest = 0;
 	char *line = NULL;
-	size_t room = 0;
 	int rc = 0;
 
 	if (!f)
@@ -71,10 +102,11 @@ int where_find(struct op *op, const char *dir, struct mounted *out)
 	while (getline(&line, &room, f) >= 0) {
 		struct mounted m = { 0 };
 
-		if (!parse_line(line, &m) || strcmp(m.dir, dir) != 0)
+		if (!parse_line(line, &m) || !is_wanted(&m, dir, below) ||
+		    strlen(m.dir) < longest)
 			continue;
-		/* of several the last one covers the others */
-		out->minor = m.minor;
+		longest = strlen(m.dir);
+		*out = m;
 		out->dir = arena_strdup(&op->arena, m.dir);
 		out->type = arena_strdup(&op->arena, m.type);
 		out->source = arena_strdup(&op->arena, m.source);
@@ -83,6 +115,16 @@ int where_find(struct op *op, const char *dir, struct mounted *out)
 	free(line);
 	fclose(f);
 	return rc;
+}
+
+int where_find(struct op *op, const char *dir, struct mounted *out)
+{
+	return find(op, dir, false, out);
+}
+
+int where_find_ours(struct op *op, const char *dir, struct mounted *out)
+{
+	return find(op, dir, true, out);
 }
 
 int where_resolve(struct op *op, const char *dir, const char **out)

@@ -7,12 +7,20 @@
 struct mounted {
 	const char *dir, *type, *source;
 	unsigned minor; /* of the device number: FUSE's connection */
+	unsigned owner; /* FUSE's user_id=: whose process serves it */
 };
 
 #define WHERE_TYPE "fuse.ferry"
 
 /* What lies uppermost at the absolute path `dir`: 1, 0 for nothing, or -1. */
 int where_find(struct op *op, const char *dir, struct mounted *out) MUST_CHECK;
+
+/* The folder `top`, or something in it; `*rest`: the path from there. */
+bool where_is_below(const char *dir, const char *top, const char **rest);
+
+/* A ferry's mount that `dir` is, or lies in: the innermost. As above. */
+int where_find_ours(struct op *op, const char *dir,
+		    struct mounted *out) MUST_CHECK;
 
 /*
  * `dir` as an absolute path without symbolic links, in the op's arena, also
