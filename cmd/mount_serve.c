@@ -14,6 +14,7 @@
 #include "lib/hash.h"
 #include "lib/log.h"
 #include "lib/parse.h"
+#include "lib/resident.h"
 #include "mount/control.h"
 #include "mount/mount.h"
 #include "mount/where.h"
@@ -299,6 +300,7 @@ static void mounted(void *arg)
 	log_info(s->dir, "mounted: %s", s->at.place);
 	service_tell("READY=1");
 	background_ready(&s->background, s->cx);
+	resident_trim();
 }
 
 static void set_shared(struct serve *s, struct mount *m, struct control *c)
