@@ -298,6 +298,12 @@ static struct node *out_of_the_way(struct merge *m, const struct entry *e)
 	return n;
 }
 
+/* It may be one of ours, on its way to another name: the queue looks first. */
+static bool is_unsure(const struct merge *m, const char *name)
+{
+	return m->v->sending && unsure_at(m->v, m->dir, name, NULL);
+}
+
 static void merge_entry(struct merge *m, const struct entry *e)
 {
 	struct node *n = node_at_remote(m->dir, e->name);
@@ -321,7 +327,7 @@ static void merge_entry(struct merge *m, const struct entry *e)
 		n = node_child(m->dir, e->name);
 		if (n)
 			meet(m, n, e);
-		else
+		else if (!is_unsure(m, e->name))
 			add(m, e);
 		return;
 	}

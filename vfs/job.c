@@ -11,6 +11,29 @@ int job_heard(struct job *j, int rc)
 	return rc;
 }
 
+int job_look(struct job *j, const char *path, struct entry *out)
+{
+	int rc = job_heard(j, be_stat(j->v->be, j->op, path, out));
+
+	if (rc == 0)
+		return 1;
+	if (!is_missing(&j->op->err))
+		return -1;
+	err_clear(&j->op->err);
+	return 0;
+}
+
+int job_promise(struct job *j, const struct entry *sent)
+{
+	vfs_lock(j->v);
+	j->promised = j->action != ACT_DELETE;
+	j->sent = sent;
+	if (j->promised)
+		unsure_keep(j->v, j->n);
+	vfs_unlock(j->v);
+	return store_commit(j->v, j->op, false);
+}
+
 void job_consume(struct job *j)
 {
 	struct node *t = j->over;

@@ -483,34 +483,6 @@ static unsigned senders_for(const struct vfs *v)
 	return n;
 }
 
-int queue_open(struct vfs *v, struct op *op)
-{
-	struct sending *s = xcalloc(1, sizeof(*s));
-	int64_t now = clock_mono();
-	pthread_condattr_t attr;
-
-	(void)op;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->wake, &attr);
-	pthread_cond_init(&s->tick, &attr);
-	pthread_cond_init(&v->queue_done, &attr);
-	pthread_condattr_destroy(&attr);
-	s->most = senders_for(v);
-	s->threads = xcalloc(s->most + 1, sizeof(s->threads[0]));
-	vfs_lock(v);
-	v->sending = s;
-	for (size_t b = 0; b < v->ino_buckets; b++)
-		for (struct node *n = v->inos[b]; n; n = n->ino_next)
-			if (queue_wants(n) && !(n->flags & NODE_QUEUED)) {
-				n->since = now;
-				enqueue(v, n, now);
-				unsure_opened(v, n);
-			}
-	vfs_unlock(v);
-	return 0;
-}
-
 /* Wait until nothing is under way, at most `ns`; with the lock. */
 static void await_jobs(struct vfs *v, int64_t ns)
 {
@@ -539,8 +511,7 @@ void queue_close(struct vfs *v)
 	vfs_lock(v);
 	while (s->waits.n)
 		wait_over(v, &s->waits.at[0]);
-	while (s->unsure.n)
-		unsure_forget(v, s->unsure.at[0].n);
+	unsure_close(v);
 	while (v->queue.n) {
 		struct node *n = v->queue.at[--v->queue.n];
 
@@ -552,9 +523,41 @@ void queue_close(struct vfs *v)
 	nodes_free(&v->queue);
 	waits_free(&s->waits);
 	unsures_free(&s->unsure);
+	inos_free(&s->kept);
 	pthread_cond_destroy(&s->wake);
 	pthread_cond_destroy(&s->tick);
 	pthread_cond_destroy(&v->queue_done);
 	free(s->threads);
 	free(s);
+}
+
+int queue_open(struct vfs *v, struct op *op)
+{
+	struct sending *s = xcalloc(1, sizeof(*s));
+	int64_t now = clock_mono();
+	pthread_condattr_t attr;
+	int rc;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->wake, &attr);
+	pthread_cond_init(&s->tick, &attr);
+	pthread_cond_init(&v->queue_done, &attr);
+	pthread_condattr_destroy(&attr);
+	s->most = senders_for(v);
+	s->threads = xcalloc(s->most + 1, sizeof(s->threads[0]));
+	vfs_lock(v);
+	s->opened = now;
+	v->sending = s;
+	rc = unsure_open(v, op);
+	for (size_t b = 0; b < v->ino_buckets; b++)
+		for (struct node *n = v->inos[b]; n; n = n->ino_next)
+			if (queue_wants(n) && !(n->flags & NODE_QUEUED)) {
+				n->since = now;
+				enqueue(v, n, now);
+			}
+	vfs_unlock(v);
+	if (rc < 0)
+		queue_close(v);
+	return rc;
 }

@@ -30,6 +30,59 @@ int content_hash(struct content *c, struct op *op, unsigned want,
 	return n < 0 ? -1 : 0;
 }
 
+/* Takes what the place has, and hashes it. */
+struct place_hasher {
+	struct sink sink;
+	struct hasher *h;
+};
+
+static int hash_bytes(struct sink *dst, struct op *op, const void *p, size_t n)
+{
+	struct place_hasher *k = container_of(dst, struct place_hasher, sink);
+
+	(void)op;
+	hasher_add(k->h, p, n);
+	return 0;
+}
+
+static int hash_place(struct job *j, const char *path, const struct entry *now,
+		      unsigned want, struct digests *out)
+{
+	struct get_opt opt = { .len = -1, .tag = now->tag };
+	struct place_hasher k = { .sink.write = hash_bytes,
+				  .h = hasher_new(want) };
+	int rc = job_heard(j, be_get(j->v->be, j->op, path, &opt, &k.sink));
+
+	if (rc == 0)
+		hasher_end(k.h, out);
+	hasher_free(k.h);
+	return rc;
+}
+
+int place_hash(struct job *j, const char *path, const struct entry *now,
+	       unsigned want, struct digests *out)
+{
+	struct backend *be = j->v->be;
+	struct err *e = &j->op->err;
+	int rc;
+
+	*out = now->hash;
+	if (out->have & want)
+		return 0;
+	if (be_can(be, BE_HASH) && be->hashes & want)
+		rc = job_heard(
+			j, be_hash(be, j->op, path, want & be->hashes, out));
+	else
+		rc = hash_place(j, path, now, want, out);
+	if (rc == 0)
+		return 0;
+	*out = (struct digests){ 0 };
+	if (!is_missing(e) && e->kind != ERR_CONFLICT)
+		return -1;
+	err_clear(e);
+	return 0;
+}
+
 /* Takes what the place has, and compares it with what is here. */
 struct comparer {
 	struct sink sink;

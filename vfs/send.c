@@ -110,8 +110,12 @@ static struct node *blocker(struct vfs *v, struct node *n)
 		b = node_away(n, NULL);
 		return b ? b : unsure_at(v, n, NULL, n);
 	}
-	if (n->flags & NODE_GONE)
-		return heir_of(n);
+	if (n->flags & NODE_GONE) {
+		/* or what may have taken its place: that is to be found first
+		 */
+		b = heir_of(n);
+		return b ? b : unsure_at(v, node_rparent(n), node_rname(n), n);
+	}
 	if (n->parent && n->parent->flags & NODE_NEW)
 		return n->parent;
 	if (n->flags & (NODE_NEW | NODE_AWAY)) {
@@ -438,6 +442,7 @@ static int plan(struct job *j)
 	j->seen = seen_of(j->op, n);
 	j->over_seen = seen_of(j->op, j->over);
 	fill_want(j);
+	j->killed = unsure_was_opened(j->v, n);
 	if (j->to)
 		add_name(&j->to_path, j->to, j->to_name);
 	if (j->from)
@@ -476,6 +481,21 @@ static void note(struct job *j)
 	op_end(&op);
 }
 
+/*
+ * What was under way when an earlier run was killed may arrive a little later:
+ * the server has yet to come to its end.
+ */
+#define SETTLED_AFTER NS_PER_SEC
+
+static int settle(struct job *j)
+{
+	int64_t left = j->v->sending->opened + SETTLED_AFTER - clock_mono();
+
+	if (!j->killed || left <= 0 || !be_can(j->v->be, BE_REMOTE))
+		return 0;
+	return op_sleep(j->op, (unsigned)(left / (NS_PER_SEC / 1000)) + 1);
+}
+
 int send_node(struct vfs *v, struct op *op, struct node *n)
 {
 	struct job j = { .v = v,
@@ -490,8 +510,7 @@ int send_node(struct vfs *v, struct op *op, struct node *n)
 	vfs_unlock(v);
 	if (what != PLAN_GO)
 		return what == PLAN_WAIT ? 1 : what < 0 ? -1 : 0;
-	/* a kill must not leave the place ahead of what is known here */
-	rc = store_commit(v, op, false) < 0 ? -1 : act(&j);
+	rc = settle(&j) < 0 ? -1 : act(&j);
 	vfs_lock(v);
 	job_outcome(&j, rc);
 	end(&j);

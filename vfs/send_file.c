@@ -43,6 +43,28 @@ static bool was_written(const struct put *p)
 	return is;
 }
 
+/*
+ * Where a look does not tell by a hash what is there, and the time of a file
+ * may come after it: what else would say after a kill that it is ours?
+ */
+#define HASHED_MOST INT64_C(67108864)
+
+static int know_hash(struct put *p)
+{
+	struct job *j = p->j;
+	struct backend *be = j->v->be;
+
+	if (be->asked) {
+		if (content_hash(p->c, j->op, be->asked, &p->opt.hash) < 0)
+			return -1;
+		j->want.hash = p->opt.hash;
+	} else if (be_can(be, BE_REMOTE) && j->want.size <= HASHED_MOST) {
+		return content_hash(p->c, j->op, 1u << HASH_SHA256,
+				    &j->want.hash);
+	}
+	return 0;
+}
+
 static int fill_opt(struct put *p)
 {
 	struct job *j = p->j;
@@ -60,7 +82,7 @@ static int fill_opt(struct put *p)
 	}
 	if (j->want.posix && j->want.posix->mode)
 		p->opt.meta = &j->want;
-	if (be->asked && content_hash(p->c, j->op, be->asked, &p->opt.hash) < 0)
+	if (know_hash(p) < 0)
 		return -1;
 	if (!p->in_place || !be_can(be, BE_XATTRS | BE_POSIX))
 		return 0;
@@ -100,10 +122,14 @@ static int put_done(struct put *p)
 	return 0;
 }
 
-/* Our own change: with the newest, later. */
+/*
+ * Our own change: with the newest, later.  Of several requests the first may
+ * have been carried out.
+ */
 static int put_later(struct put *p)
 {
 	vfs_lock(p->j->v);
+	p->j->doubt = true;
 	p->j->n->change++;
 	vfs_unlock(p->j->v);
 	return 0;
@@ -202,7 +228,10 @@ static int put_refused(struct put *p)
 	err_clear(&op->err);
 	if (same)
 		return put_done(p);
-	if (unsure_is(j, &p->now) || seen_anew(p))
+	rc = unsure_is(j, &p->now);
+	if (rc < 0)
+		return -1;
+	if (rc > 0 || seen_anew(p))
 		return 0;
 	if (p->in_place && j->seen && same_seen(j->v, j->seen, &p->now)) {
 		op->err = why;
@@ -231,6 +260,8 @@ int send_put(struct job *j)
 		rc = was_written(&p) ? put_later(&p) : -1;
 		goto out;
 	}
+	if (job_promise(j, &j->want) < 0)
+		goto out;
 	p.source.counted = true;
 	rc = be_put(be, j->op, j->to_path.data, &p.source.source, &p.opt,
 		    &p.now);

@@ -67,7 +67,7 @@ int send_meta(struct job *j)
 {
 	struct backend *be = j->v->be;
 	const char *path = j->from_path.data;
-	struct entry now;
+	struct entry now, told = j->seen ? *j->seen : j->want;
 
 	if (!can_tell(j))
 		return meta_done(j, NULL);
@@ -76,6 +76,11 @@ int send_meta(struct job *j)
 	if (now.kind != j->want.kind ||
 	    (j->seen && !same_seen(j->v, j->seen, &now)))
 		return meta_void(j, "it has changed at the place");
+	told.mtime = j->want.mtime;
+	told.tag = NULL;
+	j->sent = arena_memdup(&j->op->arena, &told, sizeof(told));
+	if (job_promise(j, j->sent) < 0)
+		return -1;
 	if (tell_meta(j) < 0) {
 		if (j->op->err.kind == ERR_UNSUPPORTED)
 			return meta_done(j, NULL);
@@ -123,6 +128,8 @@ int send_link(struct job *j)
 		j->want.posix = &j->meta;
 	}
 	job_put_opt(j, &opt);
+	if (job_promise(j, &j->want) < 0)
+		return -1;
 	rc = job_heard(j,
 		       be_mknode(be, j->op, j->to_path.data, &j->want, &opt));
 	why = j->op->err;

@@ -11,19 +11,6 @@
 #include "lib/clock.h"
 #include "vfs/sending.h"
 
-/* As the place has it at a path; 1 there, 0 not. */
-static int look(struct job *j, const char *path, struct entry *out)
-{
-	int rc = job_heard(j, be_stat(j->v->be, j->op, path, out));
-
-	if (rc == 0)
-		return 1;
-	if (!is_missing(&j->op->err))
-		return -1;
-	err_clear(&j->op->err);
-	return 0;
-}
-
 /* ---- folders ------------------------------------------------------------- */
 
 /* Its mode goes later, when it is full. */
@@ -77,8 +64,11 @@ int send_mkdir(struct job *j)
 {
 	struct entry now;
 	struct err why;
-	int rc = job_heard(j, be_mkdir(j->v->be, j->op, j->to_path.data));
+	int rc = job_promise(j, NULL);
 
+	if (rc < 0)
+		return -1;
+	rc = job_heard(j, be_mkdir(j->v->be, j->op, j->to_path.data));
 	if (rc == 0) {
 		mkdir_done(j);
 		return 0;
@@ -88,7 +78,7 @@ int send_mkdir(struct job *j)
 	    why.kind != ERR_NO_DIR)
 		return -1;
 	/* a file there, or in the place of its folder */
-	rc = look(j, j->to_path.data, &now);
+	rc = job_look(j, j->to_path.data, &now);
 	if (rc < 0)
 		return -1;
 	if (rc > 0 && now.kind != ENTRY_DIR)
@@ -182,22 +172,27 @@ static int move_refused(struct job *j, bool insist)
 {
 	const struct err why = j->op->err;
 	struct entry src, dst;
-	int from, to;
+	int from, to, rc;
 
 	if (!may_be_told(&why))
 		return -1;
-	from = look(j, j->from_path.data, &src);
-	to = from < 0 ? -1 : look(j, j->to_path.data, &dst);
+	from = job_look(j, j->from_path.data, &src);
+	to = from < 0 ? -1 : job_look(j, j->to_path.data, &dst);
 	if (from < 0 || to < 0)
 		return -1;
 	if (!from || src.kind != (enum entry_kind)j->n->kind)
 		return source_is_gone(j, to ? &dst : NULL);
 	if (!to && j->over)
 		return over_is_gone(j);
-	if (to && j->over && unsure_arrived(j->v, j->to, j->to_name, &dst))
-		return is_ours(j, j->over, &dst);
-	if (unsure_arrived(j->v, j->from, j->from_name, &src))
-		return is_ours(j, j->n, &src);
+	rc = to && j->over ? unsure_arrived(j, NULL, j->to, j->to_name,
+					    j->to_path.data, &dst)
+			   : 0;
+	if (rc)
+		return rc < 0 ? -1 : is_ours(j, j->over, &dst);
+	rc = unsure_arrived(j, NULL, j->from, j->from_name, j->from_path.data,
+			    &src);
+	if (rc)
+		return rc < 0 ? -1 : is_ours(j, j->n, &src);
 	if (to && !j->circle &&
 	    !(j->over_seen && same_seen(j->v, j->over_seen, &dst)))
 		return job_conflict(j, &dst);
@@ -246,6 +241,8 @@ static int move_file(struct job *j)
 
 int send_move(struct job *j)
 {
+	if (job_promise(j, j->seen) < 0)
+		return -1;
 	return j->n->kind == ENTRY_DIR ? move_folder(j) : move_file(j);
 }
 
@@ -287,15 +284,18 @@ static int delete_file(struct job *j)
 {
 	struct backend *be = j->v->be;
 	struct entry now;
-	int rc = look(j, j->from_path.data, &now);
+	int rc = job_look(j, j->from_path.data, &now);
 
 	if (rc < 0)
 		return -1;
 	if (rc == 0)
 		return delete_done(j, false);
-	if (!(j->seen && same_seen(j->v, j->seen, &now)) &&
-	    !unsure_arrived(j->v, j->from, j->from_name, &now))
-		return delete_done(j, true);
+	rc = j->seen && same_seen(j->v, j->seen, &now)
+		     ? 1
+		     : unsure_arrived(j, j->n, j->from, j->from_name,
+				      j->from_path.data, &now);
+	if (rc <= 0)
+		return rc < 0 ? -1 : delete_done(j, true);
 	rc = job_heard(j, be_unlink(be, j->op, j->from_path.data));
 	if (rc < 0 && !is_missing(&j->op->err))
 		return -1;
@@ -304,7 +304,11 @@ static int delete_file(struct job *j)
 
 int send_delete(struct job *j)
 {
-	int rc = j->n->kind == ENTRY_DIR ? delete_folder(j) : delete_file(j);
+	int rc = job_promise(j, NULL);
+
+	if (rc == 0)
+		rc = j->n->kind == ENTRY_DIR ? delete_folder(j)
+					     : delete_file(j);
 
 	if (rc == 0)
 		err_clear(&j->op->err);

@@ -7,7 +7,8 @@
  * What the files of the queue share: queue.c (which node, and when),
  * queue_list.c (flushing, showing), online.c, send.c (what a node needs, and
  * what must come first), send_file.c, send_move.c and send_meta.c (doing it),
- * job.c (what came of it), unsure.c (or did not), same.c and conflict.c.
+ * job.c (what came of it), unsure.c and unsure_kept.c (or did not),
+ * send_look.c (what has), same.c and conflict.c.
  */
 
 enum action {
@@ -47,6 +48,12 @@ struct job {
 	bool listed;
 	bool known;  /* as far as anybody here may believe (opt.dir_time) */
 	bool opened; /* unsure.opened */
+	bool killed; /* something of it was under way at a kill */
+	bool doubt;  /* it may have been done, whatever came of it */
+
+	/* From job_promise() on: what may be at `to`; NULL of a folder. */
+	bool promised;
+	const struct entry *sent;
 	bool circle; /* to a name of ours, and from there later */
 
 	/* As it is here, and is to be there. */
@@ -66,7 +73,7 @@ struct unsure {
 	struct node *n, *to, *from; /* all held; from: or NULL */
 	char *name;
 	char *seen;  /* entry_pack() of what may be there, or NULL */
-	bool opened; /* nothing was tried yet: a kill may have come before */
+	bool opened; /* it was under way when an earlier run ended */
 };
 VEC(unsures, struct unsure);
 
@@ -80,6 +87,8 @@ struct sending {
 	struct job *jobs; /* under way */
 	struct waits waits;
 	struct unsures unsure;
+	struct inos kept; /* nodes of which the store has an unsure_pack() */
+	int64_t opened;   /* monotonic ns */
 };
 
 /* ---- queue.c; all with v->lock held -------------------------------------- */
@@ -111,6 +120,14 @@ void act_on(struct node *dir, int more);
  * After each be_*() call, which gave `rc`: vfs_heard().  Returns rc.
  */
 int job_heard(struct job *j, int rc) MUST_CHECK;
+/* As the place has it at a path; 1 there, 0 not, -1. */
+int job_look(struct job *j, const char *path, struct entry *out) MUST_CHECK;
+/*
+ * Before the place is changed, without the lock: what is known, and what may be
+ * at j->to from now on (`sent`, which lasts as long as the job, or NULL), is on
+ * the disk, for the run after a kill.
+ */
+int job_promise(struct job *j, const struct entry *sent) MUST_CHECK;
 /* With the lock: `j->over` is no more, since something took its place. */
 void job_consume(struct job *j);
 /* With the lock: the place has changed a folder on its own. */
@@ -138,8 +155,11 @@ bool is_missing(const struct err *e);
 /* ---- unsure.c ------------------------------------------------------------ */
 /* With the lock: after the action, which gave `rc`. */
 void job_outcome(struct job *j, int rc);
-/* With the lock: a kill may have come when it was moved, with what is in it. */
-void unsure_opened(struct vfs *v, struct node *n);
+/* With the lock: `e` (or NULL) may be there; of several any may have arrived.
+ */
+void unsure_remember(struct vfs *v, struct node *n, struct node *from,
+		     struct node *to, const char *name, const struct entry *e,
+		     bool opened);
 /* With the lock: where it may be at the place, if that is not where it is to
    be brought next; else NULL. */
 const struct unsure *unsure_elsewhere(struct vfs *v, const struct node *n);
@@ -147,15 +167,36 @@ const struct unsure *unsure_elsewhere(struct vfs *v, const struct node *n);
    (NULL); or NULL. */
 struct node *unsure_at(struct vfs *v, const struct node *dir, const char *name,
 		       const struct node *but);
+/* With the lock: whether a kill came while something was done with it. */
+bool unsure_was_opened(struct vfs *v, const struct node *n);
 /* With the lock: it is dropped; what may be of it is to be deleted. */
 void unsure_dropped(struct vfs *v, struct node *n);
+/* With the lock: the node of that kind is no more, and may be there: what is
+   to be deleted there, or NULL. */
+struct node *unsure_left(struct vfs *v, struct node *to, const char *name,
+			 enum entry_kind kind, const char *seen);
 /* With the lock: nothing is known of it any more. */
 void unsure_forget(struct vfs *v, struct node *n);
-/* Without the lock: whether `now`, seen there, is of an earlier try. */
-bool unsure_arrived(struct vfs *v, const struct node *dir, const char *name,
-		    const struct entry *now);
-/* `now` is what an earlier try has brought where the job goes: noted. */
-bool unsure_is(struct job *j, const struct entry *now);
+/* With the lock, at the end of the run: the store keeps what it has. */
+void unsure_close(struct vfs *v);
+
+/* ---- unsure_kept.c; with the lock ---------------------------------------- */
+/* What may be of `n` is saved, or that there is no such thing. */
+void unsure_keep(struct vfs *v, const struct node *n);
+/* What an earlier run has left. */
+int unsure_open(struct vfs *v, struct op *op) MUST_CHECK;
+
+/* ---- send_look.c; without the lock --------------------------------------- */
+/*
+ * Whether `now`, seen at `path`, which is `name` in `dir`, is of an earlier try
+ * with `who` (NULL: with any): 1, 0, -1.
+ */
+int unsure_arrived(struct job *j, const struct node *who,
+		   const struct node *dir, const char *name, const char *path,
+		   const struct entry *now) MUST_CHECK;
+/* `now` is what an earlier try has brought where the job goes: noted; 1, 0,
+   -1. */
+int unsure_is(struct job *j, const struct entry *now) MUST_CHECK;
 int send_look(struct job *j) MUST_CHECK;
 
 /* ---- each as send_node(); without the lock ------------------------------- */
@@ -177,6 +218,10 @@ int job_conflict(struct job *j, const struct entry *now) MUST_CHECK;
 /* Whether the place's file `now` at j->to_path has just the bytes of `c`. */
 int same_bytes(struct job *j, struct content *c, const struct entry *now,
 	       bool *same) MUST_CHECK;
+/* Those of the digests `want` (bits) that can be had of the place's file `now`
+   at `path`, if it has to be read for them; none if it is another by then. */
+int place_hash(struct job *j, const char *path, const struct entry *now,
+	       unsigned want, struct digests *out) MUST_CHECK;
 /* The digests `want` (bits) of what is here. */
 int content_hash(struct content *c, struct op *op, unsigned want,
 		 struct digests *out) MUST_CHECK;

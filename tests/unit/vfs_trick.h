@@ -3,6 +3,7 @@
 
 #include "tests/unit/vfs_bed.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 
 /*
@@ -39,6 +40,8 @@ struct trick {
 	atomic_uint n[CALLS];
 	atomic_uint before[CALLS]; /* so many of the next fail, undone */
 	atomic_uint after[CALLS];  /* so many are done, and fail */
+	atomic_uint kills[CALLS];  /* the last of so many is done, and kills */
+	bool forgets_time;         /* a file has the time of its coming */
 	enum err_kind kind;        /* with this */
 	atomic_uint rate; /* of 1000 fail, by chance, but list and get */
 	_Atomic uint64_t seed;
@@ -95,6 +98,10 @@ static inline int trick_leave(struct trick *t, struct op *op, enum call c,
 {
 	if (getenv("TRICK_TRACE") && rc < 0)
 		fprintf(stderr, "  %s: %s\n", trick_names[c], op->err.msg);
+	if (rc == 0 && atomic_load(&t->kills[c]) == 1)
+		kill(getpid(), SIGKILL);
+	if (rc == 0)
+		trick_takes(&t->kills[c]);
 	if (rc == 0 &&
 	    (trick_takes(&t->after[c]) ||
 	     (t->rate && c != CALL_LIST && c != CALL_GET && trick_chance(t))))
@@ -141,7 +148,11 @@ static inline int trick_put(struct backend *be, struct op *op, const char *path,
 			    struct source *src, const struct put_opt *opt,
 			    struct entry *out)
 {
-	TRICK(CALL_PUT, path, t->in->ops->put(t->in, op, path, src, opt, out));
+	struct put_opt o = *opt;
+
+	if (trick_of(be)->forgets_time)
+		o.mtime = MTIME_UNKNOWN;
+	TRICK(CALL_PUT, path, t->in->ops->put(t->in, op, path, src, &o, out));
 }
 
 static inline int trick_mkdir(struct backend *be, struct op *op,

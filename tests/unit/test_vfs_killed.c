@@ -1,0 +1,365 @@
+#include "tests/unit/vfs_files.h"
+
+#include <linux/fs.h>
+#include <sys/wait.h>
+
+/*
+ * kill -9 just after the place has done what it was asked, and before anybody
+ * here has heard of it; then more is done here before the queue goes on.  What
+ * the place has is known for our own, and nothing is left behind; and what
+ * somebody else has made of it meanwhile is not.
+ */
+static struct trick *t;
+static char place[160];
+
+enum kind { KEEPS_TIME, LIKE_A_SERVER, KINDS };
+
+static void open_bed(enum kind kind)
+{
+	t = trick_new(opened(&b.p, place));
+	if (kind == LIKE_A_SERVER) {
+		t->forgets_time = true;
+		t->base.caps |= BE_REMOTE;
+		t->base.caps &= ~(unsigned)(BE_POSIX | BE_SET_META);
+	}
+	b.be = &t->base;
+	bed_open(&b);
+}
+
+static void write_here(const char *path, uint64_t seed, size_t size)
+{
+	uint8_t *p = xcalloc(size, 1);
+	const char *name;
+	uint64_t dir = bed_dir(&b, path, &name);
+	struct vfs_file *f;
+	struct vfs_attr a;
+
+	for (size_t i = 0; i < size; i++)
+		p[i] = bytes_at(seed, (int64_t)i);
+	CHECK(vfs_create(b.v, &b.p.op, dir, name, 0644, O_WRONLY | O_TRUNC, &a,
+			 &f) == 0);
+	vfs_forget(b.v, a.ino, 1);
+	write_at(f, p, size, 0);
+	close_file(f);
+	free(p);
+}
+
+/* What is done before the kill, and after it, and what is there in the end. */
+struct scene {
+	const char *name;
+	void (*before)(void); /* sent in peace; or NULL */
+	void (*change)(void); /* of which a call kills */
+	enum call call;
+	void (*elsewhere)(void); /* by somebody else, at the place; or NULL */
+	void (*after)(void);
+	const char *tree; /* "a=SEED b/ ", sorted */
+	int64_t conflicts;
+};
+
+/* ---- steps --------------------------------------------------------------- */
+
+static void make_a(void)
+{
+	write_here("a", 1, 5000);
+}
+
+static void change_a(void)
+{
+	write_here("a", 2, 5000);
+}
+
+static void change_a_again(void)
+{
+	write_here("a", 3, 5000);
+}
+
+static void a_to_b(void)
+{
+	CHECK(bed_rename(&b, "a", "b", 0) == 0);
+}
+
+static void b_to_c(void)
+{
+	CHECK(bed_rename(&b, "b", "c", 0) == 0);
+}
+
+static void b_to_a(void)
+{
+	CHECK(bed_rename(&b, "b", "a", 0) == 0);
+}
+
+static void a_to_b_changed(void)
+{
+	a_to_b();
+	write_here("b", 3, 5000);
+}
+
+static void b_changed(void)
+{
+	write_here("b", 3, 5000);
+}
+
+static void no_a(void)
+{
+	CHECK(bed_unlink(&b, "a") == 0);
+}
+
+static void no_b(void)
+{
+	CHECK(bed_unlink(&b, "b") == 0);
+}
+
+static void a_made_anew(void)
+{
+	no_a();
+	write_here("a", 3, 5000);
+}
+
+static void make_a_and_b(void)
+{
+	make_a();
+	write_here("b", 4, 700);
+}
+
+static void make_d(void)
+{
+	CHECK(bed_mkdir(&b, "d") == 0);
+}
+
+static void make_d_with_a(void)
+{
+	make_d();
+	write_here("d/a", 1, 5000);
+}
+
+static void d_to_e(void)
+{
+	CHECK(bed_rename(&b, "d", "e", 0) == 0);
+}
+
+static void e_to_f(void)
+{
+	CHECK(bed_rename(&b, "e", "f", 0) == 0);
+}
+
+static void d_to_e_and_a_in_it(void)
+{
+	d_to_e();
+	write_here("e/a", 3, 5000);
+}
+
+static void no_d(void)
+{
+	CHECK(bed_rmdir(&b, "d") == 0);
+}
+
+static void all_of_d_goes(void)
+{
+	CHECK(bed_unlink(&b, "d/a") == 0);
+	no_d();
+}
+
+static void swap_a_and_b(void)
+{
+	CHECK(bed_rename(&b, "a", "b", RENAME_EXCHANGE) == 0);
+}
+
+static void d_a_to_b(void)
+{
+	CHECK(bed_rename(&b, "d/a", "b", 0) == 0);
+}
+
+/* Of the same size, and within the same second. */
+static void somebody_writes_a(void)
+{
+	CHECK(put_bytes(&b.p, t->in, "a", 9, 5000) == 0);
+}
+
+static void somebody_writes_b(void)
+{
+	CHECK(put_bytes(&b.p, t->in, "b", 9, 5000) == 0);
+}
+
+static const struct scene scenes[] = {
+	{ "new, then changed", NULL, make_a, CALL_PUT, NULL, change_a, "a=2 ",
+	  0 },
+	{ "new, then nothing", NULL, make_a, CALL_PUT, NULL, NULL, "a=1 ", 0 },
+	{ "new, then renamed", NULL, make_a, CALL_PUT, NULL, a_to_b, "b=1 ",
+	  0 },
+	{ "new, then renamed and changed", NULL, make_a, CALL_PUT, NULL,
+	  a_to_b_changed, "b=3 ", 0 },
+	{ "new, then deleted", NULL, make_a, CALL_PUT, NULL, no_a, "", 0 },
+	{ "new, then made anew", NULL, make_a, CALL_PUT, NULL, a_made_anew,
+	  "a=3 ", 0 },
+	{ "changed, then again", make_a, change_a, CALL_PUT, NULL,
+	  change_a_again, "a=3 ", 0 },
+	{ "changed, then renamed", make_a, change_a, CALL_PUT, NULL, a_to_b,
+	  "b=2 ", 0 },
+	{ "changed, then both", make_a, change_a, CALL_PUT, NULL,
+	  a_to_b_changed, "b=3 ", 0 },
+	{ "changed, then deleted", make_a, change_a, CALL_PUT, NULL, no_a, "",
+	  0 },
+	{ "changed, then made anew", make_a, change_a, CALL_PUT, NULL,
+	  a_made_anew, "a=3 ", 0 },
+	{ "moved, then again", make_a, a_to_b, CALL_MOVE, NULL, b_to_c, "c=1 ",
+	  0 },
+	{ "moved, then back", make_a, a_to_b, CALL_MOVE, NULL, b_to_a, "a=1 ",
+	  0 },
+	{ "moved, then changed", make_a, a_to_b, CALL_MOVE, NULL, b_changed,
+	  "b=3 ", 0 },
+	{ "moved, then deleted", make_a, a_to_b, CALL_MOVE, NULL, no_b, "", 0 },
+	{ "moved over another, then away", make_a_and_b, a_to_b, CALL_MOVE,
+	  NULL, b_to_c, "c=1 ", 0 },
+	{ "two that change places, then one goes", make_a_and_b, swap_a_and_b,
+	  CALL_MOVE, NULL, no_b, "a=4 ", 0 },
+	{ "a folder, then renamed", NULL, make_d, CALL_MKDIR, NULL, d_to_e,
+	  "e/ ", 0 },
+	{ "a folder, then deleted", NULL, make_d, CALL_MKDIR, NULL, no_d, "",
+	  0 },
+	{ "a folder moved, then again", make_d_with_a, d_to_e, CALL_MOVE_DIR,
+	  NULL, e_to_f, "f/ f/a=1 ", 0 },
+	{ "a folder moved, then filled", make_d_with_a, d_to_e, CALL_MOVE_DIR,
+	  NULL, NULL, "e/ e/a=1 ", 0 },
+	{ "a file in a folder, which goes", NULL, make_d_with_a, CALL_PUT, NULL,
+	  all_of_d_goes, "", 0 },
+	{ "a file in a folder, which moves", NULL, make_d_with_a, CALL_PUT,
+	  NULL, d_to_e_and_a_in_it, "e/ e/a=3 ", 0 },
+	{ "a file in a folder, out of which it moves", NULL, make_d_with_a,
+	  CALL_PUT, NULL, d_a_to_b, "b=1 d/ ", 0 },
+
+	{ "new, and changed by both", NULL, make_a, CALL_PUT, somebody_writes_a,
+	  change_a, "a=9 a.conflict=2 ", 1 },
+	{ "changed, and then by both", make_a, change_a, CALL_PUT,
+	  somebody_writes_a, change_a_again, "a=9 a.conflict=3 ", 1 },
+	{ "new and renamed, and there changed", NULL, make_a, CALL_PUT,
+	  somebody_writes_a, a_to_b, "a=9 b=1 ", 0 },
+	{ "new and deleted, and there changed", NULL, make_a, CALL_PUT,
+	  somebody_writes_a, no_a, "a=9 ", 0 },
+	{ "moved, and then changed by both", make_a, a_to_b, CALL_MOVE,
+	  somebody_writes_b, b_changed, "b=9 b.conflict=3 ", 1 },
+};
+
+/* ---- what is there ------------------------------------------------------- */
+
+static int seed_of(const char *path, int64_t size)
+{
+	for (int seed = 1; seed < 10; seed++)
+		if (gets_bytes(&b.p, t->in, path, (uint64_t)seed, size))
+			return seed;
+	return -1;
+}
+
+static void tree_of(const char *dir, struct buf *out)
+{
+	struct listing l = LISTING_INIT;
+	struct posix_meta m;
+	struct entry e;
+
+	CHECK(be_list(t->in, &b.p.op, dir, &l) == 0);
+	while (listing_next(&l, &b.p.op, &e, &m) == 1) {
+		char *path = arena_printf(&b.p.op.arena, "%s%s%s", dir,
+					  *dir ? "/" : "", e.name);
+		const char *mark = strstr(path, ".conflict-");
+
+		if (e.kind == ENTRY_DIR) {
+			buf_addf(out, "%s/ ", path);
+			tree_of(path, out);
+		} else {
+			buf_addf(out, "%.*s=%d ",
+				 mark ? (int)(mark - path) + 9
+				      : (int)strlen(path),
+				 path, seed_of(path, e.size));
+		}
+	}
+	listing_free(&l);
+}
+
+/* ---- the play ------------------------------------------------------------ */
+
+static void die_in(const struct scene *s, enum kind kind)
+{
+	open_bed(kind);
+	if (s->before)
+		s->before();
+	bed_flush(&b);
+	atomic_store(&t->kills[s->call], 1);
+	s->change();
+	bed_flush(&b);
+	_exit(1); /* it was to be killed */
+}
+
+static void play(const struct scene *s, enum kind kind)
+{
+	struct buf tree = BUF_INIT;
+	struct vfs_status st;
+	int status;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0)
+		die_in(s, kind);
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	/* nothing is sent before all has been done */
+	b.opt.read_only = true;
+	open_bed(kind);
+	b.v->opt.read_only = false;
+	if (s->elsewhere)
+		s->elsewhere();
+	if (s->after)
+		s->after();
+	bed_close(&b);
+	be_close(b.be);
+	b.opt.read_only = false;
+	open_bed(kind);
+	bed_flush(&b);
+	vfs_status(b.v, &st);
+	tree_of("", &tree);
+	if (strcmp(tree.data, s->tree) != 0 || st.conflicts != s->conflicts)
+		fprintf(stderr, "%s, kind %d: %s (%d conflicts)\n", s->name,
+			(int)kind, tree.data, (int)st.conflicts);
+	CHECK_STR(tree.data, s->tree);
+	CHECK(st.conflicts == s->conflicts);
+	buf_free(&tree);
+	bed_close(&b);
+	be_close(b.be);
+}
+
+static void stage(const struct scene *s, enum kind kind)
+{
+	places_begin(&b.p);
+	scratch_begin(&b.s);
+	snprintf(place, sizeof(place), "%s/place", b.s.dir);
+	b.opt = (struct vfs_opt){
+		.dir = scratch_path(&b.s, "vfs"),
+		.cache_mode = VFS_CACHE_FULL,
+		.cache_size = -1,
+		.dir_time = BED_HOUR,
+		.write_back = BED_HOUR,
+		.read_ahead = 1 << 20,
+		.umask = 022,
+		.local_modes = true,
+	};
+	b.be = opened(&b.p, place);
+	CHECK(be_mkdir(b.be, &b.p.op, "") == 0);
+	be_close(b.be);
+	play(s, kind);
+	scratch_end(&b.s);
+	places_end(&b.p);
+}
+
+static void what_was_done_and_not_heard_of_is_known_for_ours(void)
+{
+	const char *only = getenv("SCENE");
+
+	for (size_t i = 0; i < ARRAY_LEN(scenes); i++)
+		for (unsigned kind = 0; kind < KINDS; kind++)
+			if (!only || strcmp(only, scenes[i].name) == 0)
+				stage(&scenes[i], (enum kind)kind);
+}
+
+int main(void)
+{
+	RUN(what_was_done_and_not_heard_of_is_known_for_ours);
+	return 0;
+}
