@@ -4,13 +4,14 @@ VERSION := 0.1.0
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
-CFLAGS  ?= -O2 -g
 SAN     ?=
+CFLAGS  ?= $(if $(SAN),-O1 -g1,-O2 -g)
 V       ?= 0
 T       ?= fuzz_ini
 TIME    ?= 60
 REMOTE  ?=
 E2E     ?= $(basename $(notdir $(wildcard tests/e2e/*.sh)))
+TESTS   ?= unit fuzz style suite e2e
 
 FOLDERS := lib net crypt backends backends/local backends/mem \
 	   backends/fault backends/webdav backends/jotta sync repo vfs mount cmd
@@ -24,6 +25,7 @@ endif
 
 # A build with other flags goes to another folder and never meets this one.
 comma := ,
+hash  := \#
 CLANG := $(findstring clang,$(notdir $(firstword $(CC))))
 B     := build/$(if $(CLANG),clang-)$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)
 
@@ -62,8 +64,8 @@ TEST_C  := $(wildcard tests/unit/*.c tests/fuzz/*.c tests/suite/*.c \
 	   tests/lib/*.c)
 
 # The sanitizers of this compiler need a memory layout without surprises.
-RUN := $(if $(SAN),setarch -R) env FERRY=$(CURDIR)/$(B)/ferry \
-       FERRY_BUILD=$(CURDIR)/$(B) FERRY_SAN=$(subst $(comma),-,$(SAN))
+RUN := $(if $(SAN),setarch -R) env FERRY=$(abspath $(B))/ferry \
+       FERRY_BUILD=$(abspath $(B)) FERRY_SAN=$(subst $(comma),-,$(SAN))
 
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $@)
@@ -115,16 +117,19 @@ $(B)/tests/lib/mkindex: %: %.o $(B)/core.a
 # Programs of the whole-program tests, which share nothing with it, either.
 JUDGES := $(addprefix $(B)/tests/lib/,fsmodel fsacked posix_names \
 	  posix_files)
+E2E_NEEDS := $(B)/ferry $(B)/tests/lib/delay_proxy $(JUDGES)
 $(BENCH) $(JUDGES): %: %.o
 	$(call say,LINK)
 	$(Q)$(LINK)
 
 -include $(OBJ:.o=.d) $(TEST_C:%.c=$(B)/%.d)
 
+corpus_of = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
+
 check: $(UNIT) $(FUZZERS)
 	@$(RUN) tests/lib/run $(UNIT) \
-	  $(foreach f,$(FUZZERS),"$(f) tests/fuzz/corpus/$(patsubst \
-	  fuzz_%,%,$(notdir $(f)))") scripts/check-layers scripts/check-style
+	  $(foreach f,$(FUZZERS),"$(f) $(call corpus_of,$(f))") \
+	  scripts/check-layers scripts/check-style
 
 unit: $(UNIT)
 	@$(RUN) tests/lib/run $(UNIT)
@@ -132,10 +137,26 @@ unit: $(UNIT)
 suite: $(B)/tests/suite/suite
 	@$(RUN) tests/lib/suite $(REMOTE)
 
-e2e: $(B)/ferry $(B)/tests/lib/delay_proxy $(JUDGES)
+e2e: $(E2E_NEEDS)
 	@$(RUN) tests/lib/run $(E2E:%=tests/e2e/%.sh)
 
-soak: $(B)/ferry $(B)/tests/lib/delay_proxy $(JUDGES)
+# For scripts/test, which runs those of several builds in one go: what TESTS
+# names, built; and how each of these is run, a line with its name behind a #.
+has = $(if $(filter $(1),$(TESTS)),$(2))
+show = $(info $(RUN) $(1) $(hash) $(B): $(patsubst $(B)/%,%,$(1)))
+tests: $(call has,unit,$(UNIT)) $(call has,fuzz,$(FUZZERS)) \
+       $(call has,suite,$(B)/tests/suite/suite) $(call has,e2e,$(E2E_NEEDS))
+
+list-tests:
+	$(foreach t,$(call has,e2e,$(E2E:%=tests/e2e/%.sh)) \
+	  $(call has,suite,tests/lib/suite) \
+	  $(call has,style,scripts/check-style scripts/check-layers) \
+	  $(call has,unit,$(UNIT)),$(call show,$(t)))
+	$(foreach f,$(call has,fuzz,$(FUZZERS)),$(call show,$(f) \
+	  $(call corpus_of,$(f))))
+	@:
+
+soak: $(E2E_NEEDS)
 	@$(RUN) env KILL_ROUNDS=200 FIDELITY_ROUNDS=100 MOUNT_SOAK=600 \
 	  MOUNT_KILL_ROUNDS=20 MODEL_ROUNDS=10 FERRY_TIMEOUT=7200 \
 	  tests/lib/run tests/e2e/mount_soak.sh tests/e2e/mount_kill.sh \
@@ -220,7 +241,7 @@ help:
 	@echo 'CC=clang, SAN=address,undefined and SAN=thread build in folders'
 	@echo 'of their own and go with all of these; V=1 shows the commands.'
 
-.PHONY: all analyze bench-tools check clean e2e fuzz help install soak suite \
-	uninstall unit
+.PHONY: all analyze bench-tools check clean e2e fuzz help install list-tests \
+	soak suite tests uninstall unit
 .SECONDARY:
 .DELETE_ON_ERROR:
