@@ -205,19 +205,18 @@ static int change_xattr(struct vfs *v, struct op *op, uint64_t ino,
 			const char *name, const void *value, size_t len)
 {
 	struct node *n;
-	int rc = -1;
 
 	vfs_lock(v);
 	n = find(v, op, ino);
 	if (n) {
 		/* with the lock, so that no row of a dropped node is left */
-		rc = store_set_xattr(v, op, ino, name, value, len);
+		store_set_xattr(v, ino, name, value, len);
 		n->flags |= NODE_XATTRS;
 		n->ctime = clock_wall();
 		store_save(v, n);
 	}
 	vfs_unlock(v);
-	return rc;
+	return n ? 0 : -1;
 }
 
 int vfs_setxattr(struct vfs *v, struct op *op, uint64_t ino, const char *name,

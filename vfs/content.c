@@ -97,13 +97,10 @@ static bool used_lately(struct contents *t, uint64_t ino, int64_t now)
 
 void content_used(struct vfs *v, uint64_t ino, int64_t bytes, bool always)
 {
-	struct op op = op_begin(&v->cancel);
 	int64_t now = clock_wall();
 
-	/* what cannot be noted is only evicted sooner */
 	if (!used_lately(v->contents, ino, now) || always)
-		(void)!store_used(v, &op, ino, bytes, now);
-	op_end(&op);
+		store_used(v, ino, bytes, now);
 }
 
 void content_wait(struct content *c, unsigned ms)
@@ -263,8 +260,9 @@ static int open_content(struct vfs *v, struct op *op, struct content *c)
 	if (c->rsize > c->size)
 		c->rsize = c->size;
 	c->have = o.have;
-	c->created = !o.claimed;
-	c->unsynced = o.flags & NODE_DIRTY; /* for all that is known */
+	/* for all that is known */
+	c->unsynced = o.flags & NODE_DIRTY;
+	c->created = !o.claimed || o.flags & NODE_DIRTY;
 	c->whole = content_is_whole(c);
 	c->counted = o.claimed ? ranges_bytes(&c->have) : 0;
 	pthread_mutex_unlock(&c->lock);
@@ -357,12 +355,11 @@ static void count(struct vfs *v, struct content *c)
 	c->counted = bytes;
 }
 
-int content_save(struct vfs *v, struct op *op, struct content *c)
+void content_save(struct vfs *v, struct content *c)
 {
 	struct node *n = c->node;
 	struct ranges have = { 0 };
 	bool gone, whole, any;
-	int rc = 0;
 
 	pthread_mutex_lock(&v->contents->saving);
 	pthread_mutex_lock(&c->lock);
@@ -375,8 +372,8 @@ int content_save(struct vfs *v, struct op *op, struct content *c)
 	c->unsaved = false;
 	pthread_mutex_unlock(&c->lock);
 	if (!gone)
-		rc = store_set_ranges(v, op, n->ino, &have);
-	if (!gone && rc == 0 && any) {
+		store_set_ranges(v, n->ino, &have);
+	if (!gone && any) {
 		uint32_t is;
 
 		vfs_lock(v);
@@ -395,7 +392,6 @@ int content_save(struct vfs *v, struct op *op, struct content *c)
 	}
 	pthread_mutex_unlock(&v->contents->saving);
 	ranges_free(&have);
-	return rc;
 }
 
 /* With v->lock: what the mode does not keep when nobody uses it any more. */
@@ -449,23 +445,20 @@ static bool is_unsaved(struct content *c)
 
 void content_put(struct vfs *v, struct content *c)
 {
-	struct op op = op_begin(&v->cancel);
-
 	vfs_lock(v);
 	while (c->users == 1 && is_unsaved(c)) {
 		vfs_unlock(v);
-		if (content_save(v, &op, c) < 0)
-			log_info(NULL, "%s", op.err.msg); /* fetched again */
+		content_save(v, c);
 		vfs_lock(v);
 	}
-	op_end(&op);
 	if (atomic_fetch_sub(&c->users, 1) > 1) {
 		vfs_unlock(v);
 		return;
 	}
 	if (is_dropped(v, c))
 		content_drop(v, c->node);
-	if (c->unsynced && !c->gone && !(c->node->flags & NODE_DROPPED))
+	if (c->unsynced && !v->contents->in_memory && !c->gone &&
+	    !(c->node->flags & NODE_DROPPED))
 		tend_unsynced(v, c->node->ino);
 	content_free(v, c);
 }
@@ -475,7 +468,6 @@ void content_put(struct vfs *v, struct content *c)
 void content_drop(struct vfs *v, struct node *n)
 {
 	struct content *c = n->content;
-	struct op op = op_begin(&v->cancel);
 
 	if (c) {
 		int64_t counted;
@@ -496,10 +488,9 @@ void content_drop(struct vfs *v, struct node *n)
 		n->flags &= ~(uint32_t)(NODE_WHOLE | NODE_PART);
 		n->flags |= NODE_FORGOT;
 		store_save(v, n);
-		(void)!store_used(v, &op, n->ino, 0, 0);
+		store_used(v, n->ino, 0, 0);
 	}
 	content_remove(v, n->ino);
-	op_end(&op);
 }
 
 void content_forget(struct vfs *v, struct node *n)

@@ -28,6 +28,7 @@ struct contents {
 	} used[256];          /* told to the store lately */
 	struct inos unsynced; /* closed and not on stable storage */
 	int64_t sync_at;      /* when they shall be; monotonic ns, 0 never */
+	bool in_memory;       /* DIR/data: there is no stable storage */
 	struct inos pins;
 	int64_t pins_at; /* when they are looked through; 0 never */
 	bool stop;
@@ -46,7 +47,7 @@ struct contents {
 /* The data file of a number; `flags` as open(2): a descriptor, or -1, errno. */
 int content_open_data(struct vfs *v, uint64_t ino, int flags);
 /* Save which bytes are here, and that there are some. Without any lock. */
-int content_save(struct vfs *v, struct op *op, struct content *c) MUST_CHECK;
+void content_save(struct vfs *v, struct content *c);
 /* Whether `have` is all; with c->lock. */
 bool content_is_whole(const struct content *c);
 /* What is here of a clean node goes; with v->lock. */
@@ -59,6 +60,8 @@ void content_used(struct vfs *v, uint64_t ino, int64_t bytes, bool always);
 void content_wait(struct content *c, unsigned ms);
 
 /* ---- content_change.c ---------------------------------------------------- */
+/* The folders that its data file is found through, onto stable storage. */
+int content_sync_folder(struct vfs *v, uint64_t ino) MUST_CHECK;
 int content_fallocate(struct vfs *v, struct op *op, struct content *c, int mode,
 		      int64_t off, int64_t len) MUST_CHECK;
 
@@ -67,6 +70,9 @@ int tend_open(struct vfs *v, struct op *op) MUST_CHECK;
 void tend_close(struct vfs *v);
 /* Written, closed, and not on stable storage yet. */
 void tend_unsynced(struct vfs *v, uint64_t ino);
+/* Data files onto stable storage; those that are gone do not matter. */
+int content_sync_all(struct vfs *v, struct op *op,
+		     const struct inos *inos) MUST_CHECK;
 
 /* ---- fetch.c ------------------------------------------------------------- */
 /*

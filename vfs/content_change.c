@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -152,7 +153,7 @@ static int change_begin(struct vfs *v, struct op *op, struct content *c,
 	cuts = size < c->size || c->unsized;
 	pthread_mutex_unlock(&c->lock);
 	if (cuts && size != INT64_MAX) {
-		keep |= n->flags & NODE_SAVED_ONCE;
+		keep |= n->flags & (NODE_SAVED_ONCE | NODE_LOGGED);
 		cut(c, size, &old);
 	}
 	keep = keep && !(n->flags & NODE_DROPPED);
@@ -184,12 +185,11 @@ static void note_bytes(struct content *c, const struct change *ch)
 	pthread_cond_broadcast(&c->changed);
 }
 
-static int change_end(struct vfs *v, struct op *op, struct content *c,
-		      const struct change *ch)
+static void change_end(struct vfs *v, struct content *c,
+		       const struct change *ch)
 {
 	struct node *n = c->node;
 	bool grown, whole;
-	int rc = 0;
 
 	pthread_mutex_lock(&c->lock);
 	grown = ch->size > c->size;
@@ -198,7 +198,7 @@ static int change_end(struct vfs *v, struct op *op, struct content *c,
 	pthread_mutex_unlock(&c->lock);
 	/* the row must not tell of a size that saved ranges know nothing of */
 	if (grown && !whole)
-		rc = content_save(v, op, c);
+		content_save(v, c);
 	vfs_lock(v);
 	count_write(c, -1);
 	n->size = ch->size;
@@ -207,7 +207,6 @@ static int change_end(struct vfs *v, struct op *op, struct content *c,
 	tell_queue(v, c, false);
 	vfs_unlock(v);
 	pthread_rwlock_unlock(&c->io);
-	return rc;
 }
 
 /* What is given up at once when the disk is full. */
@@ -266,7 +265,8 @@ int content_write(struct vfs *v, struct op *op, struct content *c,
 	ch.from = off < c->size ? off : c->size;
 	ch.till = end;
 	ch.size = end > c->size ? end : c->size;
-	return change_end(v, op, c, &ch);
+	change_end(v, c, &ch);
+	return 0;
 }
 
 int content_truncate(struct vfs *v, struct op *op, struct content *c,
@@ -287,7 +287,8 @@ int content_truncate(struct vfs *v, struct op *op, struct content *c,
 	}
 	if (c->size < size)
 		ch.from = c->size;
-	return change_end(v, op, c, &ch);
+	change_end(v, c, &ch);
+	return 0;
 }
 
 /* fallocate(2), once more after a full disk; 0, or what is wrong. */
@@ -334,11 +335,13 @@ int content_fallocate(struct vfs *v, struct op *op, struct content *c, int mode,
 	ch.size = mode == 0 && end > c->size ? end : c->size;
 	ch.from = mode == punch && off < c->size ? off : c->size;
 	ch.till = end < ch.size ? end : ch.size;
-	return change_end(v, op, c, &ch);
+	change_end(v, c, &ch);
+	return 0;
 }
 
-/* A file that was just made is only there after a cut once its folder is. */
-static int sync_folder(struct vfs *v, uint64_t ino)
+/* ---- stable storage ------------------------------------------------------ */
+
+int content_sync_folder(struct vfs *v, uint64_t ino)
 {
 	const char digits[] = "0123456789abcdef";
 	const char name[] = { digits[ino >> 4 & 15], digits[ino & 15], '\0' };
@@ -350,11 +353,77 @@ static int sync_folder(struct vfs *v, uint64_t ino)
 	return rc < 0 ? -1 : fsync(v->data_fd);
 }
 
+/* So much is quicker to write twice than to sync by itself. */
+enum { INLINE_MAX = 64 * 1024 };
+
+/* With c->lock. */
+static bool is_small(const struct content *c)
+{
+	return c->whole && !c->gone && c->size <= INLINE_MAX;
+}
+
+/* Into the next frame of the journal; false: not this one. */
+static bool content_inline(struct vfs *v, struct content *c)
+{
+	struct node *n = c->node;
+	size_t size = 0;
+	bool done = false;
+	char *bytes;
+
+	pthread_rwlock_rdlock(&c->io); /* nobody writes */
+	pthread_mutex_lock(&c->lock);
+	if (is_small(c))
+		size = (size_t)c->size;
+	pthread_mutex_unlock(&c->lock);
+	bytes = xrealloc(NULL, size + 1, 1);
+	if (pread(c->fd, bytes, size, 0) == (ssize_t)size) {
+		vfs_lock(v);
+		pthread_mutex_lock(&c->lock);
+		done = is_small(c) && (size_t)c->size == size &&
+		       n->flags & NODE_DIRTY && !(n->flags & NODE_DROPPED);
+		if (done) {
+			n->flags |= NODE_INLINED;
+			c->inlined++;
+			c->unsynced = false;
+			store_log_content(v, n->ino, bytes, size);
+		}
+		pthread_mutex_unlock(&c->lock);
+		vfs_unlock(v);
+	}
+	pthread_rwlock_unlock(&c->io);
+	free(bytes);
+	return done;
+}
+
+/* Its data file has what it was when it had been inlined so often. */
+static void note_synced(struct vfs *v, struct content *c, unsigned inlined)
+{
+	struct node *n = c->node;
+
+	vfs_lock(v);
+	pthread_mutex_lock(&c->lock);
+	if (n->flags & NODE_INLINED && c->inlined == inlined) {
+		store_log_synced(v, n->ino);
+		n->flags &= ~(uint32_t)NODE_INLINED;
+	}
+	pthread_mutex_unlock(&c->lock);
+	vfs_unlock(v);
+}
+
 int content_sync(struct vfs *v, struct op *op, struct content *c)
 {
+	unsigned inlined;
 	bool created;
 
+	if (v->contents->in_memory)
+		return 0;
 	pthread_mutex_lock(&c->lock);
+	if (c->unsynced && is_small(c)) {
+		pthread_mutex_unlock(&c->lock);
+		if (content_inline(v, c))
+			return 0;
+		pthread_mutex_lock(&c->lock);
+	}
 	if (!c->unsynced) {
 		pthread_mutex_unlock(&c->lock);
 		return 0;
@@ -362,10 +431,13 @@ int content_sync(struct vfs *v, struct op *op, struct content *c)
 	c->unsynced = false;
 	created = c->created;
 	c->created = false;
+	inlined = c->inlined;
 	pthread_mutex_unlock(&c->lock);
 	if (fdatasync(c->fd) == 0 &&
-	    (!created || sync_folder(v, c->node->ino) == 0))
+	    (!created || content_sync_folder(v, c->node->ino) == 0)) {
+		note_synced(v, c, inlined);
 		return 0;
+	}
 	err_sys(&op->err, "sync a file of the cache");
 	pthread_mutex_lock(&c->lock);
 	c->unsynced = true;

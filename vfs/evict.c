@@ -80,7 +80,7 @@ static bool evict_one(struct vfs *v, struct op *op, uint64_t ino, bool in_use)
 	}
 	vfs_unlock(v);
 	if (!known)
-		(void)!store_used(v, op, ino, 0, 0); /* a row of nothing */
+		store_used(v, ino, 0, 0); /* a row of nothing */
 	return is;
 }
 

@@ -431,7 +431,7 @@ static bool is_unkept(struct vfs *v, struct vfs_file *f, struct content *c,
 	bool is;
 
 	vfs_lock(v);
-	is = f->fresh || (n->flags & NODE_PENDING && n->flags & NODE_SAVE);
+	is = f->fresh || (n->flags & NODE_PENDING && n->flags & NODE_LOG);
 	if (c) {
 		*writes = c->writes;
 		is |= c->kept != c->writes && n->flags & NODE_DIRTY;
@@ -443,17 +443,17 @@ static bool is_unkept(struct vfs *v, struct vfs_file *f, struct content *c,
 
 /* The rows, and the ranges of a file of which some is here. */
 static int keep(struct vfs *v, struct op *op, struct vfs_file *f,
-		struct content *c, bool durable)
+		struct content *c, bool durable, bool always)
 {
 	uint64_t writes = 0;
 	bool unkept = is_unkept(v, f, c, &writes);
 
-	if (c && unkept && content_save(v, op, c) < 0)
-		return -1;
+	if (!unkept && !always)
+		return 0;
+	if (c && unkept)
+		content_save(v, c);
 	if (durable && c && content_sync(v, op, c) < 0)
 		return -1;
-	if (!unkept && !durable)
-		return 0;
 	if (store_commit(v, op, durable) < 0)
 		return -1;
 	vfs_lock(v);
@@ -475,7 +475,7 @@ int vfs_flush_file(struct vfs *v, struct op *op, struct vfs_file *f)
 	f->busy++;
 	c = f->content;
 	pthread_mutex_unlock(&f->lock);
-	rc = keep(v, op, f, c, false);
+	rc = keep(v, op, f, c, !v->opt.lazy_close, false);
 	release(v, f);
 	return rc;
 }
@@ -492,7 +492,7 @@ int vfs_fsync(struct vfs *v, struct op *op, struct vfs_file *f)
 	/* also what was written through another descriptor */
 	if (dirty && acquire(v, op, f, &c) < 0)
 		return -1;
-	rc = keep(v, op, f, c, true);
+	rc = keep(v, op, f, c, true, true);
 	if (dirty)
 		release(v, f);
 	return rc;

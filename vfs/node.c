@@ -323,7 +323,7 @@ void node_drop(struct vfs *v, struct node *n)
 	if (queued)
 		queue_changed(v, n);
 	if (n->flags & (NODE_SAVED_ONCE | NODE_SAVE))
-		*inos_add(&v->dropped) = n->ino;
+		store_drop(v, n->ino);
 	node_release(v, n);
 }
 
@@ -342,9 +342,7 @@ const char *node_rname(const struct node *n)
 static void undrop(struct vfs *v, struct node *n)
 {
 	n->flags &= ~(uint32_t)NODE_DROPPED;
-	for (size_t i = 0; i < v->dropped.n; i++)
-		if (v->dropped.at[i] == n->ino)
-			v->dropped.at[i] = v->dropped.at[--v->dropped.n];
+	store_undrop(v, n->ino);
 }
 
 void node_set_remote(struct vfs *v, struct node *n, struct node *rparent,

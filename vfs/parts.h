@@ -13,6 +13,7 @@
  *	vfs.c		opening, closing, the background thread
  *	node.c		nodes in memory: numbers, names, lookups
  *	store.c		nodes on disk (SQLite), what is saved when
+ *	journal.c	what is not in there yet
  *	folder.c	what a folder holds: loaded, listed, merged
  *	names.c		lookup, mkdir, unlink, rename ...
  *	attr.c		attributes, extended ones
@@ -69,7 +70,10 @@ enum node_flag {
 	NODE_WAITS = 1 << 23,      /* in the queue, for another node */
 	NODE_AWAITED = 1 << 24,    /* some node waits for it */
 	NODE_FORGOT = 1 << 25,     /* a row may claim content that is gone */
-	NODE_UNSURE = 1 << 26      /* may be somewhere else at the place */
+	NODE_UNSURE = 1 << 26,     /* may be somewhere else at the place */
+	NODE_LOG = 1 << 27,        /* in v->unlogged */
+	NODE_LOGGED = 1 << 28,     /* was in some frame of the journal */
+	NODE_INLINED = 1 << 29     /* its bytes may be in the journal only */
 };
 
 enum {
@@ -175,10 +179,12 @@ struct vfs {
 	uint64_t last_ino;
 
 	/* store.c */
-	struct store *store; /* its own lock */
-	struct node *unsaved;
-	struct inos dropped;    /* rows to delete */
-	struct inos no_content; /* files of nodes that are no more */
+	struct store *store;  /* its own lock */
+	struct node *unsaved; /* in the database */
+	size_t n_unsaved;
+	struct inos dropped;               /* rows to delete */
+	struct inos no_content;            /* files of nodes that are no more */
+	struct inos unlogged, dropped_log; /* the same for the journal */
 
 	/* queue.c */
 	struct nodes queue;        /* a heap by due; what is being sent, too */
@@ -284,13 +290,25 @@ void store_close(struct vfs *v);
 /* With v->lock: the row of `n` is to be written again. */
 void store_save(struct vfs *v, struct node *n);
 /*
- * Without the lock: write what is unsaved, as it is at one instant, in one
- * transaction; `durable`: on stable storage when it returns.
+ * Without the lock: keep what was changed, as it is at one instant, so that a
+ * kill no longer undoes it; `durable`: nor does a power cut.
+/* With v->lock: it is dropped; or is not, after all. */
+void store_drop(struct vfs *v, uint64_t ino);
+void store_undrop(struct vfs *v, uint64_t ino);
  */
 int store_commit(struct vfs *v, struct op *op, bool durable) MUST_CHECK;
 /*
  * The entries of a folder from its rows, and what is away; with v->lock, which
  * stays held.  dir->dir must be NULL; afterwards it is not.
+/* The same, durable, and into the database; is it time to? Slower. */
+int store_save_all(struct vfs *v, struct op *op) MUST_CHECK;
+bool store_is_due(struct vfs *v);
+/*
+ * The next commit has all bytes of a file: then its data file need not be
+ * synced.  Or: the data file was synced, and is newer than such bytes.
+ */
+void store_log_content(struct vfs *v, uint64_t ino, const void *p, size_t n);
+void store_log_synced(struct vfs *v, uint64_t ino);
  */
 int store_load(struct vfs *v, struct op *op, struct node *dir) MUST_CHECK;
 /* The node, and all above it, from its number; with v->lock. NULL: none. */
@@ -300,15 +318,14 @@ int store_load_pending(struct vfs *v, struct op *op) MUST_CHECK;
 /* Ranges of a file with NODE_PART, by its number. */
 int store_ranges(struct vfs *v, struct op *op, uint64_t ino,
 		 struct ranges *out) MUST_CHECK;
-int store_set_ranges(struct vfs *v, struct op *op, uint64_t ino,
-		     const struct ranges *r) MUST_CHECK;
+void store_set_ranges(struct vfs *v, uint64_t ino, const struct ranges *r);
 /* Is there a row of it?  Files of those that have none are left-overs. */
 bool store_has(struct vfs *v, struct op *op, uint64_t ino);
 /* Extended attributes; value NULL removes. 1 found, 0 not, -1. */
 int store_get_xattr(struct vfs *v, struct op *op, uint64_t ino,
 		    const char *name, struct buf *value) MUST_CHECK;
-int store_set_xattr(struct vfs *v, struct op *op, uint64_t ino,
-		    const char *name, const void *value, size_t len) MUST_CHECK;
+void store_set_xattr(struct vfs *v, uint64_t ino, const char *name,
+		     const void *value, size_t len);
 int store_list_xattrs(struct vfs *v, struct op *op, uint64_t ino,
 		      struct buf *names) MUST_CHECK;
 /* Small facts: "format", "identity", "boot". 1 found, 0 not, -1. */
@@ -322,8 +339,7 @@ typedef int store_cached_fn(void *arg, struct op *op, uint64_t ino,
 int store_cached(struct vfs *v, struct op *op, store_cached_fn *fn,
 		 void *arg) MUST_CHECK;
 /* When (CLOCK_REALTIME ns) a file was last used, and what it takes. */
-int store_used(struct vfs *v, struct op *op, uint64_t ino, int64_t bytes,
-	       int64_t when) MUST_CHECK;
+void store_used(struct vfs *v, uint64_t ino, int64_t bytes, int64_t when);
 
 /* ---- folder.c ------------------------------------------------------------ */
 /*
@@ -373,7 +389,8 @@ struct content {
 	uint64_t writes;  /* counts changes of bytes and size */
 	unsigned writing; /* under way */
 	bool gone;
-	bool kept_dirty; /* a row says that it is DIRTY */
+	bool kept_dirty;  /* a row says that it is DIRTY */
+	unsigned inlined; /* counts how often its bytes went to the journal */
 
 	/*
 	 * For who changes bytes: streams share it, since each has bytes of its

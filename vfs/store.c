@@ -10,6 +10,7 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/parse.h"
+#include "vfs/journal.h"
 
 /*
  * `parent` is 0 of the root and of what is GONE; `rparent` is 0 but where it
@@ -37,11 +38,7 @@ static const char *const schema[] = {
 };
 _Static_assert(NODE_PENDING == 31, "as store_load_pending() has it");
 
-enum {
-	NUMBERS = 4096, /* reserved at once */
-	ROWS_AT_ONCE = 2000,
-	REMOVED_AT_ONCE = 64,
-};
+enum { NUMBERS = 4096 }; /* reserved at once */
 
 void store_reserve(struct vfs *v)
 {
@@ -59,309 +56,43 @@ void store_reserve(struct vfs *v)
 
 void store_save(struct vfs *v, struct node *n)
 {
-	if (n->flags & (NODE_SAVE | NODE_DROPPED))
+	if (n->flags & NODE_DROPPED)
+		return;
+	if (n->flags & NODE_INLINED && !(n->flags & NODE_DIRTY)) {
+		/* what it has from now on may be another version */
+		store_log_synced(v, n->ino);
+		n->flags &= ~(uint32_t)NODE_INLINED;
+	}
+	if (!(n->flags & NODE_LOG)) {
+		n->flags |= NODE_LOG;
+		*inos_add(&v->unlogged) = n->ino;
+	}
+	if (n->flags & NODE_SAVE)
 		return;
 	n->flags |= NODE_SAVE;
 	n->save_next = v->unsaved;
 	v->unsaved = n;
+	if (++v->n_unsaved == 1 || v->n_unsaved == STORE_MANY)
+		pthread_cond_signal(&v->keeper_wake);
 }
 
-/* ---- a commit ------------------------------------------------------------ */
-
-/* What one transaction has taken, in case that it fails. */
-struct batch {
-	struct buf rows; /* of this turn */
-	struct inos saved, dropped, no_content;
-	bool last; /* nothing is left */
-};
-
-static void add_all(struct inos *to, const struct inos *from)
+void store_drop(struct vfs *v, uint64_t ino)
 {
-	for (size_t i = 0; i < from->n; i++)
-		*inos_add(to) = from->at[i];
+	*inos_add(&v->dropped) = ino;
+	*inos_add(&v->dropped_log) = ino;
 }
 
-/*
- * Some of what is unsaved.  Rows that change while others are written are
- * unsaved again, so when the last has been taken the transaction is what was
- * true at that instant.
- */
-static void take(struct vfs *v, struct batch *b)
+static void take_out(struct inos *all, uint64_t ino)
 {
-	struct store *s = v->store;
-	struct node *n;
-
-	buf_reset(&b->rows);
-	vfs_lock(v);
-	for (unsigned i = 0; i < ROWS_AT_ONCE && (n = v->unsaved); i++) {
-		v->unsaved = n->save_next;
-		n->save_next = NULL;
-		n->flags &= ~(uint32_t)NODE_SAVE;
-		if (!(n->flags & NODE_DROPPED)) {
-			n->flags |= NODE_SAVED_ONCE;
-			row_pack(&b->rows, n);
-			*inos_add(&b->saved) = n->ino;
-		}
-		node_tidy(v, n);
-	}
-	b->last = !v->unsaved;
-	if (b->last) {
-		b->dropped = v->dropped;
-		v->dropped = (struct inos){ 0 };
-		b->no_content = v->no_content;
-		v->no_content = (struct inos){ 0 };
-		pthread_mutex_lock(&s->lock);
-		s->flight = s->waiting;
-		s->waiting = (struct sides){ 0 };
-		pthread_mutex_unlock(&s->lock);
-	}
-	vfs_unlock(v);
+	for (size_t i = 0; i < all->n; i++)
+		if (all->at[i] == ino)
+			all->at[i--] = all->at[--all->n];
 }
 
-static void give_back(struct vfs *v, struct batch *b)
+void store_undrop(struct vfs *v, uint64_t ino)
 {
-	struct store *s = v->store;
-
-	vfs_lock(v);
-	for (size_t i = 0; i < b->saved.n; i++) {
-		struct node *n = node_find(v, b->saved.at[i]);
-
-		if (n)
-			store_save(v, n);
-	}
-	add_all(&v->dropped, &b->dropped);
-	add_all(&v->no_content, &b->no_content);
-	pthread_mutex_lock(&s->lock);
-	sides_merge(&s->waiting, &s->flight, true);
-	pthread_mutex_unlock(&s->lock);
-	vfs_unlock(v);
-}
-
-/*
- * A dropped node, and all below it that was never loaded.  What was moved out
- * from there has been written with its new folder already.
- */
-static int delete_tree(struct store *s, struct op *op, struct batch *b,
-		       uint64_t ino)
-{
-	static const char *const deletes[] = {
-		"DELETE FROM nodes WHERE ino = ?",
-		"DELETE FROM ranges WHERE ino = ?",
-		"DELETE FROM used WHERE ino = ?",
-		"DELETE FROM xattrs WHERE ino = ?",
-	};
-	struct inos todo = { 0 };
-	int rc = 0;
-
-	*inos_add(&todo) = ino;
-	while (todo.n && rc == 0) {
-		uint64_t at = todo.at[--todo.n];
-
-		rc = db_run(s->writer, &op->err,
-			    "SELECT ino, kind FROM nodes WHERE parent = ?", "i",
-			    (int64_t)at);
-		for (; rc == 1; rc = db_next(s->writer, &op->err)) {
-			uint64_t child = (uint64_t)db_int(s->writer, 0);
-
-			*inos_add(&todo) = child;
-			if (db_int(s->writer, 1) == ENTRY_FILE)
-				*inos_add(&b->no_content) = child;
-		}
-		for (size_t i = 0; i < ARRAY_LEN(deletes) && rc == 0; i++)
-			rc = db_run(s->writer, &op->err, deletes[i], "i",
-				    (int64_t)at);
-	}
-	inos_free(&todo);
-	return rc;
-}
-
-static int write_rows(struct store *s, struct op *op, const struct buf *rows)
-{
-	for (size_t at = 0; at < rows->len;) {
-		struct row r;
-
-		memcpy(&r, rows->data + at, sizeof(r));
-		if (row_write(s->writer, op, rows->data + at) < 0)
-			return -1;
-		at += r.len;
-	}
-	return 0;
-}
-
-/* `flight` is only changed by the thread that runs the commit: no lock. */
-static int write_rest(struct store *s, struct op *op, struct batch *b)
-{
-	size_t dropped = b->dropped.n;
-
-	for (size_t i = 0; i < s->flight.buckets; i++)
-		for (const struct side *e = s->flight.at[i]; e; e = e->next)
-			if (side_write(s->writer, op, e) < 0)
-				return -1;
-	for (size_t i = 0; i < dropped; i++)
-		if (delete_tree(s, op, b, b->dropped.at[i]) < 0)
-			return -1;
-	return 0;
-}
-
-static int begin(struct store *s, struct op *op, bool durable)
-{
-	if (db_set_durable(s->writer, &op->err, durable) < 0)
-		return -1;
-	return db_run(s->writer, &op->err, "BEGIN IMMEDIATE", "");
-}
-
-static void remove_contents(struct vfs *v, const struct inos *inos)
-{
-	for (size_t i = 0; i < inos->n;) {
-		vfs_lock(v);
-		for (unsigned k = 0; k < REMOVED_AT_ONCE && i < inos->n; k++)
-			content_remove(v, inos->at[i++]);
-		vfs_unlock(v);
-	}
-}
-
-static int transact(struct vfs *v, struct op *op, struct batch *b, bool durable)
-{
-	struct store *s = v->store;
-	bool begun = false;
-
-	do {
-		take(v, b);
-		if (b->rows.len == 0 && s->flight.n == 0 && b->dropped.n == 0 &&
-		    !begun && !(durable && s->unsynced))
-			return 0;
-		if (!begun && begin(s, op, durable) < 0)
-			return -1;
-		begun = true;
-		if (write_rows(s, op, &b->rows) < 0)
-			goto failed;
-	} while (!b->last);
-	if (write_rest(s, op, b) < 0)
-		goto failed;
-	/* a transaction that changes nothing would not be synced */
-	if (durable && db_run(s->writer, &op->err,
-			      "INSERT OR REPLACE INTO facts VALUES "
-			      "('synced', ?)",
-			      "i", (int64_t)s->begun) < 0)
-		goto failed;
-	if (db_run(s->writer, &op->err, "COMMIT", "") < 0)
-		goto failed;
-	return 0;
-failed : {
-	struct err ignored = { 0 };
-
-	if (db_run(s->writer, &ignored, "ROLLBACK", "") < 0)
-		log_debug(v->dir, "%s", ignored.msg);
-	return -1;
-}
-}
-
-static int run(struct vfs *v, struct op *op, bool durable)
-{
-	struct store *s = v->store;
-	struct batch b = { .rows = BUF_INIT };
-	struct sides over;
-	int rc = transact(v, op, &b, durable);
-
-	if (rc < 0) {
-		err_wrap(&op->err, "save what is known");
-		give_back(v, &b);
-	} else {
-		pthread_mutex_lock(&s->lock);
-		over = s->flight;
-		s->flight = (struct sides){ 0 };
-		if (durable)
-			s->unsynced = false;
-		else if (b.saved.n || over.n || b.dropped.n)
-			s->unsynced = true;
-		pthread_mutex_unlock(&s->lock);
-		sides_free(&over);
-		remove_contents(v, &b.no_content);
-	}
-	buf_free(&b.rows);
-	inos_free(&b.saved);
-	inos_free(&b.dropped);
-	inos_free(&b.no_content);
-	return rc;
-}
-
-/* With s->lock, which is let go of meanwhile. */
-static void run_next(struct vfs *v, struct op *op, bool durable)
-{
-	struct store *s = v->store;
-	int rc;
-
-	s->running = true;
-	s->begun++;
-	durable |= s->want_durable;
-	s->want_durable = false;
-	pthread_mutex_unlock(&s->lock);
-	rc = run(v, op, durable);
-	pthread_mutex_lock(&s->lock);
-	s->running = false;
-	if (rc < 0) {
-		s->failed = s->begun;
-		s->error = op->err;
-	} else {
-		s->good = s->begun;
-		if (durable)
-			s->durable = s->begun;
-	}
-	pthread_cond_broadcast(&s->done);
-}
-
-/* Until another thread's commit is over, or not much longer. */
-static int wait_done(struct store *s, struct op *op)
-{
-	struct timespec until;
-	int rc;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += 100 * 1000 * 1000;
-	if (until.tv_nsec >= 1000 * 1000 * 1000) {
-		until.tv_nsec -= 1000 * 1000 * 1000;
-		until.tv_sec++;
-	}
-	pthread_cond_timedwait(&s->done, &s->lock, &until);
-	pthread_mutex_unlock(&s->lock);
-	rc = op_check(op);
-	pthread_mutex_lock(&s->lock);
-	return rc;
-}
-
-int store_commit(struct vfs *v, struct op *op, bool durable)
-{
-	struct store *s = v->store;
-	bool changed;
-	uint64_t want;
-	int rc = 0;
-
-	vfs_lock(v);
-	changed = v->unsaved || v->dropped.n || v->no_content.n;
-	pthread_mutex_lock(&s->lock);
-	vfs_unlock(v);
-	changed |= s->waiting.n > 0;
-	if (!changed && !s->running && !(durable && s->unsynced))
-		goto out;
-	/* one that is under way has what is no longer unsaved */
-	want = s->begun + (changed || durable || !s->running);
-	while (s->good < want || (durable && s->durable < want)) {
-		if (s->failed >= want) {
-			op->err = s->error;
-			rc = -1;
-			break;
-		}
-		s->want_durable |= durable;
-		if (!s->running)
-			run_next(v, op, durable);
-		else if (wait_done(s, op) < 0) {
-			rc = -1;
-			break;
-		}
-	}
-out:
-	pthread_mutex_unlock(&s->lock);
-	return rc;
+	take_out(&v->dropped, ino);
+	take_out(&v->dropped_log, ino);
 }
 
 /* ---- opening and closing ------------------------------------------------- */
@@ -415,17 +146,21 @@ static int check_identity(struct vfs *v, struct op *op)
 	return rc < 0 ? -1 : 0;
 }
 
+/* What the journal has comes first: then all else is read. */
 static int check_end(struct vfs *v, struct op *op)
 {
 	struct buf before = BUF_INIT, now = BUF_INIT, clean = BUF_INIT;
 	int rc = -1, had;
+	bool cut;
 
 	boot_id(&now);
 	had = store_fact(v, op, "boot", &before);
 	if (had < 0 || store_fact(v, op, "clean", &clean) < 0)
 		goto out;
-	if (had && strcmp(clean.data, "yes") != 0 &&
-	    (now.len == 0 || strcmp(before.data, now.data) != 0)) {
+	cut = now.len == 0 || strcmp(before.data, now.data) != 0;
+	if (store_replay(v, op, cut) < 0)
+		goto out;
+	if (had && strcmp(clean.data, "yes") != 0 && cut) {
 		log_notice(v->dir, "not closed before the machine went down: "
 				   "content is fetched anew");
 		if (forget_contents(v->store, op) < 0)
@@ -485,14 +220,13 @@ int store_open(struct vfs *v, struct op *op)
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->read_lock, NULL);
 	pthread_cond_init(&s->done, NULL);
-	s->unsynced = true; /* what a killed process has left */
+	s->log = s->frame_rows = s->frame_log = (struct buf)BUF_INIT;
 	if (db_open(op, path, schema, &s->writer) < 0 ||
-	    db_open(op, path, schema, &s->reader) < 0 ||
-	    check_identity(v, op) < 0 || check_end(v, op) < 0 ||
-	    tidy(s, op) < 0 || first_number(v, op) < 0 ||
-	    store_load_root(v, op) < 0)
+	    db_open(op, path, schema, &s->reader) < 0 || check_end(v, op) < 0 ||
+	    check_identity(v, op) < 0 || tidy(s, op) < 0 ||
+	    first_number(v, op) < 0 || store_load_root(v, op) < 0)
 		return -1;
-	return store_commit(v, op, true);
+	return store_save_all(v, op);
 }
 
 void store_close(struct vfs *v)
@@ -501,8 +235,13 @@ void store_close(struct vfs *v)
 
 	if (!s)
 		return;
+	journal_close(s->journal, s->closed);
 	db_close(s->reader);
 	db_close(s->writer);
+	inos_free(&s->inlined);
+	buf_free(&s->log);
+	buf_free(&s->frame_rows);
+	buf_free(&s->frame_log);
 	sides_free(&s->waiting);
 	sides_free(&s->flight);
 	pthread_cond_destroy(&s->done);

@@ -200,6 +200,27 @@ void row_pack(struct buf *out, const struct node *n)
 	memcpy(out->data + start, &r, sizeof(r));
 }
 
+static bool is_string(const char *packed, size_t n, uint32_t at)
+{
+	return at == 0 || (at >= sizeof(struct row) && at < n &&
+			   memchr(packed + at, '\0', n - at));
+}
+
+bool row_is_sound(const char *packed, size_t n)
+{
+	struct row r;
+
+	if (n < sizeof(r))
+		return false;
+	memcpy(&r, packed, sizeof(r));
+	return r.len == n && r.ino > 0 && r.ino <= INT64_MAX &&
+	       r.parent <= INT64_MAX && r.rparent <= INT64_MAX &&
+	       r.kind <= ENTRY_SPECIAL && r.name &&
+	       is_string(packed, n, r.name) && is_string(packed, n, r.rname) &&
+	       is_string(packed, n, r.target) && r.seen <= n &&
+	       (r.seen == 0 || r.seen >= sizeof(r)) && r.seen_len <= n - r.seen;
+}
+
 static const char *string_at(const char *packed, uint32_t at)
 {
 	return at ? packed + at : NULL;

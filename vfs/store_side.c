@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vfs/journal.h"
+
 /*
  * Values beside the nodes: facts, ranges, attributes, when a file was used.
  * What is set waits in memory for the next commit; who reads looks there
@@ -143,8 +145,60 @@ static struct side *side_new(enum side_table table, uint64_t ino,
 static void keep(struct vfs *v, struct side *e)
 {
 	pthread_mutex_lock(&v->store->lock);
+	side_pack(&v->store->log, e);
 	put(&v->store->waiting, e);
 	pthread_mutex_unlock(&v->store->lock);
+}
+
+/* In the journal: this, the key and the value, each with its '\0'. */
+struct packed {
+	uint64_t ino;
+	int64_t bytes, when;
+	uint32_t key, value; /* lengths */
+	uint8_t table, remove;
+	uint8_t unused[6];
+};
+
+void side_pack(struct buf *log, const struct side *s)
+{
+	struct packed p = { .ino = s->ino,
+			    .bytes = s->bytes,
+			    .when = s->when,
+			    .key = (uint32_t)strlen(s->key),
+			    .value = (uint32_t)s->len,
+			    .table = (uint8_t)s->table,
+			    .remove = s->remove };
+	size_t at = journal_begin(log, JOURNAL_SIDE);
+
+	buf_add(log, &p, sizeof(p));
+	buf_add(log, s->key, (size_t)p.key + 1);
+	buf_add(log, s->remove ? "" : s->value, (size_t)p.value + 1);
+	journal_end(log, at);
+}
+
+bool side_unpack(const char *p, size_t n, struct side *out)
+{
+	struct packed s;
+
+	if (n < sizeof(s))
+		return false;
+	memcpy(&s, p, sizeof(s));
+	p += sizeof(s);
+	n -= sizeof(s);
+	if (s.table > SIDE_UNSURE || s.remove > 1 || s.ino > INT64_MAX ||
+	    s.key >= n || s.value != n - s.key - 2 ||
+	    memchr(p, '\0', n) != p + s.key || p[n - 1] != '\0' ||
+	    (s.table == SIDE_FACT && s.remove))
+		return false;
+	*out = (struct side){ .table = (enum side_table)s.table,
+			      .ino = s.ino,
+			      .key = (char *)(uintptr_t)p,
+			      .remove = s.remove,
+			      .value = (char *)(uintptr_t)p + s.key + 1,
+			      .len = s.value,
+			      .bytes = s.bytes,
+			      .when = s.when };
+	return true;
 }
 
 int side_write(struct db *db, struct op *op, const struct side *s)
@@ -260,17 +314,14 @@ int store_ranges(struct vfs *v, struct op *op, uint64_t ino, struct ranges *out)
 	return rc < 0 ? -1 : 0;
 }
 
-int store_set_ranges(struct vfs *v, struct op *op, uint64_t ino,
-		     const struct ranges *r)
+void store_set_ranges(struct vfs *v, uint64_t ino, const struct ranges *r)
 {
 	struct buf b = BUF_INIT;
 
-	(void)op; /* buffered; a store on another disk would need it */
 	if (r && r->n)
 		ranges_pack(r, &b);
 	keep(v, side_new(SIDE_RANGES, ino, "", b.len ? b.data : NULL, b.len));
 	buf_free(&b);
-	return 0;
 }
 
 int store_get_xattr(struct vfs *v, struct op *op, uint64_t ino,
@@ -279,12 +330,10 @@ int store_get_xattr(struct vfs *v, struct op *op, uint64_t ino,
 	return get(v, op, SIDE_XATTR, ino, name, value);
 }
 
-int store_set_xattr(struct vfs *v, struct op *op, uint64_t ino,
-		    const char *name, const void *value, size_t len)
+void store_set_xattr(struct vfs *v, uint64_t ino, const char *name,
+		     const void *value, size_t len)
 {
-	(void)op;
 	keep(v, side_new(SIDE_XATTR, ino, name, value, len));
-	return 0;
 }
 
 /* With store.lock: names that are set and not in the database. */
@@ -358,16 +407,13 @@ int store_set_fact(struct vfs *v, struct op *op, const char *key,
 	return store_commit(v, op, true);
 }
 
-int store_used(struct vfs *v, struct op *op, uint64_t ino, int64_t bytes,
-	       int64_t when)
+void store_used(struct vfs *v, uint64_t ino, int64_t bytes, int64_t when)
 {
 	struct side *e = side_new(SIDE_USED, ino, "", "", 0);
 
-	(void)op;
 	e->bytes = bytes;
 	e->when = when;
 	keep(v, e);
-	return 0;
 }
 
 struct cached {
@@ -381,7 +427,7 @@ int store_cached(struct vfs *v, struct op *op, store_cached_fn *fn, void *arg)
 {
 	struct store *s = v->store;
 	struct cacheds all = { 0 };
-	int rc = store_commit(v, op, false);
+	int rc = store_save_all(v, op);
 
 	if (rc < 0)
 		return -1;

@@ -242,7 +242,8 @@ static int into_file_write(struct sink *dst, struct op *op, const void *buf,
 		return rc;
 	f->save_at = clock_mono() + SAVE_EVERY;
 	f->save_left = SAVE_BYTES;
-	if (content_save(f->v, op, f->s->content) < 0 || evict(f->v, op) < 0)
+	content_save(f->v, f->s->content);
+	if (evict(f->v, op) < 0)
 		log_info(NULL, "%s", op->err.msg);
 	return 0;
 }
@@ -425,8 +426,8 @@ static void finish(struct into_file *f, struct op *op, int rc)
 	pthread_mutex_unlock(&c->lock);
 	if (sized && f->v->opt.stale)
 		f->v->opt.stale(f->v->opt.arg, 0, NULL, c->node->ino);
-	if (whole && content_save(f->v, op, c) < 0)
-		log_info(NULL, "%s", op->err.msg);
+	if (whole)
+		content_save(f->v, c);
 }
 
 static bool is_other(enum err_kind kind)

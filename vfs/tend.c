@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -110,25 +112,27 @@ void tend_unsynced(struct vfs *v, uint64_t ino)
 	pthread_mutex_unlock(&t->lock);
 }
 
-static int sync_all(struct vfs *v, struct op *op, const struct inos *inos)
+static int sync_one(struct vfs *v, uint64_t ino)
 {
-	if (inos->n > SYNC_EACH) {
-		if (syncfs(v->data_fd) < 0)
-			return err_sys(&op->err, "sync \"%s\"", v->dir);
-	} else {
-		for (size_t i = 0; i < inos->n; i++) {
-			int fd = content_open_data(v, inos->at[i], O_RDONLY);
-			int rc = fd < 0 ? 0 : fdatasync(fd);
+	int fd = content_open_data(v, ino, O_RDONLY), rc;
 
-			if (fd >= 0)
-				close(fd);
-			if (rc < 0)
-				return err_sys(&op->err, "sync \"%s\"", v->dir);
-		}
-		if (fsync(v->data_fd) < 0)
-			return err_sys(&op->err, "sync \"%s\"", v->dir);
-	}
-	return store_commit(v, op, true);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	rc = fdatasync(fd);
+	close(fd);
+	return rc < 0 ? -1 : content_sync_folder(v, ino);
+}
+
+int content_sync_all(struct vfs *v, struct op *op, const struct inos *inos)
+{
+	int rc = 0;
+
+	if (inos->n > SYNC_EACH)
+		rc = syncfs(v->data_fd);
+	else
+		for (size_t i = 0; i < inos->n && rc == 0; i++)
+			rc = sync_one(v, inos->at[i]);
+	return rc < 0 ? err_sys(&op->err, "sync \"%s\"", v->dir) : 0;
 }
 
 static void *tend(void *arg)
@@ -154,7 +158,9 @@ static void *tend(void *arg)
 		t->unsynced = (struct inos){ 0 };
 		t->sync_at = 0;
 		pthread_mutex_unlock(&t->lock);
-		if (sync_all(v, &op, &now) < 0 && op.err.kind != ERR_CANCELED)
+		if ((content_sync_all(v, &op, &now) < 0 ||
+		     store_commit(v, &op, true) < 0) &&
+		    op.err.kind != ERR_CANCELED)
 			vfs_tell(v, "%s", op.err.msg);
 		inos_free(&now);
 		pthread_mutex_lock(&t->lock);
@@ -213,6 +219,7 @@ int contents_open(struct vfs *v, struct op *op)
 {
 	struct contents *t = xcalloc(1, sizeof(*t));
 	pthread_condattr_t mono;
+	struct statfs fs;
 
 	pthread_mutex_init(&t->files, NULL);
 	pthread_mutex_init(&t->saving, NULL);
@@ -223,6 +230,8 @@ int contents_open(struct vfs *v, struct op *op)
 	pthread_cond_init(&t->wake, &mono);
 	pthread_cond_init(&t->pin_wake, &mono);
 	pthread_condattr_destroy(&mono);
+	t->in_memory = fstatfs(v->data_fd, &fs) == 0 &&
+		       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 	v->contents = t;
 	if (look_through(v, op) == 0 && fetch_open(v, op) == 0 &&
 	    start(v, op) == 0 && pins_open(v, op) == 0)

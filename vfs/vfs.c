@@ -82,14 +82,24 @@ static void ask_quota(struct vfs *v, struct op *op)
 	vfs_unlock(v);
 }
 
-/* Until `until` (monotonic), or the closing. With the lock. */
-static void rest(struct vfs *v, int64_t until)
+/*
+ * Until there may be something to do, at the latest `until`; `failed`: it was
+ * tried just now.  With the lock.
+ */
+static void rest(struct vfs *v, int64_t until, bool failed)
 {
 	struct timespec at = timespec_of(until);
 
-	while (!v->closing && clock_mono() < until)
+	/* woken by the first that is unsaved */
+	while (!v->closing && v->n_unsaved == 0 && clock_mono() < until)
+		pthread_cond_timedwait(&v->keeper_wake, &v->lock, &at);
+	soon = clock_mono() + SAVE_EVERY;
+	at = timespec_of(soon);
+	while (!v->closing && v->n_unsaved &&
+	       (failed || v->n_unsaved < STORE_MANY) && clock_mono() < soon)
 		pthread_cond_timedwait(&v->keeper_wake, &v->lock, &at);
 }
+	int64_t soon;
 
 static void say(struct vfs *v, const struct err *e, char *last, size_t size)
 {
@@ -114,7 +124,8 @@ static void *keep(void *arg)
 			ask_quota(v, &op);
 			quota_at = clock_mono() + QUOTA_EVERY;
 		}
-		if (store_commit(v, &op, false) < 0)
+		if ((store_is_due(v) ? store_save_all(v, &op)
+				     : store_commit(v, &op, false)) < 0)
 			say(v, &op.err, last, sizeof(last));
 		else
 			*last = '\0';
@@ -125,7 +136,7 @@ static void *keep(void *arg)
 		}
 		arena_reset(&op.arena);
 		vfs_lock(v);
-		rest(v, clock_mono() + SAVE_EVERY);
+		rest(v, evict_at < quota_at ? evict_at : quota_at, *last);
 	}
 	vfs_unlock(v);
 	op_end(&op);
@@ -216,6 +227,8 @@ static void free_nodes(struct vfs *v)
 
 static void destroy(struct vfs *v)
 {
+	inos_free(&v->unlogged);
+	inos_free(&v->dropped_log);
 	store_close(v);
 	free_nodes(v);
 	if (v->data_fd >= 0)
@@ -281,13 +294,15 @@ static void save_end(struct vfs *v)
 		err_sys(&op.err, "sync \"%s\"", v->dir);
 	else
 		store_keep_fact(v, "clean", "yes");
-	if (store_commit(v, &op, true) < 0)
+	if (store_save_all(v, &op) < 0)
 		vfs_tell(v, "%s", op.err.msg);
 	op_end(&op);
 	cancel_free(&none);
 }
 
 void vfs_close(struct vfs *v)
+	else
+		v->store->closed = true;
 {
 	if (!v)
 		return;

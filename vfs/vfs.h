@@ -40,6 +40,7 @@ struct vfs_opt {
 	uint32_t uid, gid; /* of what the place tells no owner for */
 	uint32_t umask;    /* for what the place tells no mode for */
 	bool local_modes;  /* keep modes, owners here if the place cannot */
+	bool lazy_close;   /* a power cut may undo the closes of 3 seconds */
 
 	/*
 	 * What the kernel may have kept is no longer true: the name in the
@@ -171,9 +172,12 @@ int vfs_fallocate(struct vfs *v, struct op *op, struct vfs_file *f, int mode,
 int vfs_seek(struct vfs *v, struct op *op, struct vfs_file *f, int64_t off,
 	     int whence, int64_t *out) MUST_CHECK;
 
-/* A descriptor was closed: a killed ferry no longer loses what was written. */
+/*
+ * A descriptor was closed: what was written through it is no longer lost when
+ * ferry is killed, nor, unless opt.lazy_close, by a power cut.
+ */
 int vfs_flush_file(struct vfs *v, struct op *op, struct vfs_file *f) MUST_CHECK;
-/* A power cut no longer does, either. */
+/* Nor by a power cut. */
 int vfs_fsync(struct vfs *v, struct op *op, struct vfs_file *f) MUST_CHECK;
 int vfs_fsyncdir(struct vfs *v, struct op *op) MUST_CHECK;
 void vfs_release(struct vfs *v, struct vfs_file *f);

@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "vfs/parts.h"
+
 /*
  * What others do at the place while something else is done here.
  */
@@ -133,7 +135,7 @@ static void what_both_sides_delete_is_gone(void)
 	CHECK(be_purge(b.be, &b.p.op, "d") == 0);
 	CHECK_NAMES(&b, "", "");
 	bed_flush(&b);
-	CHECK(vfs_fsyncdir(b.v, &b.p.op) == 0);
+	CHECK(store_save_all(b.v, &b.p.op) == 0);
 	vfs_status(b.v, &st);
 	CHECK(st.queued == 0 && st.files == 0 && st.dirs == 1);
 	end();

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "vfs/parts.h"
+
 /*
  * Bytes that are written here: what a model of one array says they are, also
  * after a kill, and with several threads at once.
@@ -47,7 +49,7 @@ static void a_file_that_is_deleted_lasts_while_it_is_open(void)
 	close_file(f);
 	close_file(g);
 	bed_flush(&b);
-	CHECK(vfs_fsyncdir(b.v, &b.p.op) == 0);
+	CHECK(store_save_all(b.v, &b.p.op) == 0);
 	CHECK(data_files() == 0);
 	bed_end(&b);
 }
