@@ -289,17 +289,14 @@ int store_open(struct vfs *v, struct op *op) MUST_CHECK;
 void store_close(struct vfs *v);
 /* With v->lock: the row of `n` is to be written again. */
 void store_save(struct vfs *v, struct node *n);
-/*
- * Without the lock: keep what was changed, as it is at one instant, so that a
- * kill no longer undoes it; `durable`: nor does a power cut.
 /* With v->lock: it is dropped; or is not, after all. */
 void store_drop(struct vfs *v, uint64_t ino);
 void store_undrop(struct vfs *v, uint64_t ino);
+/*
+ * Without the lock: keep what was changed, as it is at one instant, so that a
+ * kill no longer undoes it; `durable`: nor does a power cut.
  */
 int store_commit(struct vfs *v, struct op *op, bool durable) MUST_CHECK;
-/*
- * The entries of a folder from its rows, and what is away; with v->lock, which
- * stays held.  dir->dir must be NULL; afterwards it is not.
 /* The same, durable, and into the database; is it time to? Slower. */
 int store_save_all(struct vfs *v, struct op *op) MUST_CHECK;
 bool store_is_due(struct vfs *v);
@@ -309,6 +306,9 @@ bool store_is_due(struct vfs *v);
  */
 void store_log_content(struct vfs *v, uint64_t ino, const void *p, size_t n);
 void store_log_synced(struct vfs *v, uint64_t ino);
+/*
+ * The entries of a folder from its rows, and what is away; with v->lock, which
+ * stays held.  dir->dir must be NULL; afterwards it is not.
  */
 int store_load(struct vfs *v, struct op *op, struct node *dir) MUST_CHECK;
 /* The node, and all above it, from its number; with v->lock. NULL: none. */

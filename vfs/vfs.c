@@ -89,6 +89,7 @@ static void ask_quota(struct vfs *v, struct op *op)
 static void rest(struct vfs *v, int64_t until, bool failed)
 {
 	struct timespec at = timespec_of(until);
+	int64_t soon;
 
 	/* woken by the first that is unsaved */
 	while (!v->closing && v->n_unsaved == 0 && clock_mono() < until)
@@ -99,7 +100,6 @@ static void rest(struct vfs *v, int64_t until, bool failed)
 	       (failed || v->n_unsaved < STORE_MANY) && clock_mono() < soon)
 		pthread_cond_timedwait(&v->keeper_wake, &v->lock, &at);
 }
-	int64_t soon;
 
 static void say(struct vfs *v, const struct err *e, char *last, size_t size)
 {
@@ -222,13 +222,13 @@ static void free_nodes(struct vfs *v)
 	free(v->inos);
 	nodes_free(&v->queue);
 	inos_free(&v->dropped);
+	inos_free(&v->unlogged);
+	inos_free(&v->dropped_log);
 	inos_free(&v->no_content);
 }
 
 static void destroy(struct vfs *v)
 {
-	inos_free(&v->unlogged);
-	inos_free(&v->dropped_log);
 	store_close(v);
 	free_nodes(v);
 	if (v->data_fd >= 0)
@@ -296,13 +296,13 @@ static void save_end(struct vfs *v)
 		store_keep_fact(v, "clean", "yes");
 	if (store_save_all(v, &op) < 0)
 		vfs_tell(v, "%s", op.err.msg);
+	else
+		v->store->closed = true;
 	op_end(&op);
 	cancel_free(&none);
 }
 
 void vfs_close(struct vfs *v)
-	else
-		v->store->closed = true;
 {
 	if (!v)
 		return;
