@@ -15,7 +15,7 @@ struct mount_flags {
 	int64_t transfers;
 	int64_t uid, gid; /* or MOUNT_UNSAID */
 	bool read_only, allow_other, allow_non_empty;
-	bool daemon, foreground;
+	bool daemon, foreground, lazy_close;
 	bool kernel_write_back, default_permissions, debug;
 	struct opt_list useless; /* rclone's that mean nothing here */
 };

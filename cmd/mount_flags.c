@@ -71,6 +71,9 @@ const struct opt mount_opts[] = {
 	FLAG(OPT_BOOL, 0, "write-back-cache", NULL, kernel_write_back,
 	     "let the kernel gather small writes; only where nobody else "
 	     "changes files of the place"),
+	FLAG(OPT_BOOL, 0, "lazy-close", NULL, lazy_close,
+	     "close does not wait for the disk: a power cut may undo the last "
+	     "3 seconds, but for what was synced"),
 	FLAG(OPT_BOOL, 0, "debug-fuse", NULL, debug,
 	     "log each request of the kernel (with -vv)"),
 	THEIRS(OPT_STR, "vfs-cache-mode", "MODE", cache_mode),
@@ -207,6 +210,7 @@ int mount_flags_apply(const struct mount_flags *f, struct vfs_opt *out,
 		.uid = f->uid >= 0 ? (uint32_t)f->uid : geteuid(),
 		.gid = f->gid >= 0 ? (uint32_t)f->gid : getegid(),
 		.local_modes = true,
+		.lazy_close = f->lazy_close,
 	};
 	if (f->useless.n)
 		return refuse(&f->useless.at[0], e);
