@@ -223,6 +223,9 @@ int vfs_fail(struct op *op, int os, const char *fmt, ...) PRINTF(3, 4);
 /* Tell the user (opt.tell) and the log. Without the lock. */
 void vfs_tell(struct vfs *v, const char *fmt, ...) PRINTF(2, 3);
 
+/* Of a thread: who works in the mount has the processor first. */
+void vfs_thread_gives_way(void);
+
 /*
  * What happened with the place: a network that fails puts the vfs offline for
  * a while that doubles (1 s to 60 s), any answer brings it back and wakes the

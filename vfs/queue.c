@@ -450,6 +450,7 @@ static void *sender(void *arg)
 	struct op op = op_begin(&v->cancel);
 
 	op.acct = v->acct;
+	vfs_thread_gives_way();
 	vfs_lock(v);
 	while (!v->sending->stop) {
 		struct node *n = take(v);

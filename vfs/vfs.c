@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,6 +63,14 @@ void vfs_tell(struct vfs *v, const char *fmt, ...)
 		v->opt.tell(v->opt.arg, text);
 }
 
+void vfs_thread_gives_way(void)
+{
+	enum { NICE = 10 };
+
+	/* on Linux it is of one thread; one that may not stays as it is */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+}
+
 /* ---- the keeper ---------------------------------------------------------- */
 
 static void ask_quota(struct vfs *v, struct op *op)
@@ -115,6 +124,7 @@ static void *keep(void *arg)
 	int64_t evict_at = clock_mono() + EVICT_EVERY, quota_at = 0;
 	char last[sizeof(op.err.msg)] = "";
 
+	vfs_thread_gives_way();
 	vfs_lock(v);
 	while (!v->closing) {
 		int64_t now = clock_mono();
