@@ -173,6 +173,32 @@ static int mount_it(struct mount *m, struct op *op)
 	return 0;
 }
 
+/*
+ * Whatever it is told in do_init(), the kernel reads no more than 128 KiB
+ * ahead, and asks for no more at once.  Root may tell it so, when that is over.
+ */
+static void raise_read_ahead(struct mount *m)
+{
+	struct fuse_buf first = { .mem = NULL };
+	char path[64], text[16];
+	int fd;
+
+	if (fuse_session_receive_buf(m->session, &first) > 0)
+		fuse_session_process_buf(m->session, &first);
+	free(first.mem);
+	if (m->connection < 0)
+		return;
+	snprintf(path, sizeof(path), "/sys/class/bdi/0:%d/read_ahead_kb",
+		 m->connection);
+	snprintf(text, sizeof(text), "%d", READ_AHEAD / 1024);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write_all(fd, text, strlen(text)) < 0)
+		log_debug(NULL, "%s: %s", path, strerror(errno));
+	close(fd);
+}
+
 static int loop(struct mount *m, struct err *e)
 {
 	struct fuse_loop_config *c = fuse_loop_cfg_create();
@@ -230,6 +256,7 @@ int mount_run(struct mount *m, struct op *op, struct vfs *v)
 		goto stop;
 	if (m->opt.mounted)
 		m->opt.mounted(m->opt.arg);
+	raise_read_ahead(m);
 	rc = loop(m, &op->err);
 	watch_stop(m);
 stop:
