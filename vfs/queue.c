@@ -26,6 +26,17 @@
 #define WAIT_LONGEST SECONDS(5)
 /* For what is under way when closing, before it is called off. */
 #define CLOSE_GRACE SECONDS(5)
+/*
+ * While much is changed at a stretch (an archive is unpacked), nothing is sent,
+ * so that it is over soon: until nothing has changed for so long, or it has
+ * gone on for so long.
+ */
+#define BURST_GAP     (NS_PER_SEC / 20)
+#define BURST_LONGEST SECONDS(5)
+enum { BURST_LEAST = 100 };
+
+/* How many of them are at work at once is found by the backend (gate.h). */
+enum { SENDERS_MAX = 64 };
 
 /* ---- the heap ------------------------------------------------------------ */
 
@@ -213,6 +224,27 @@ static void dequeue(struct vfs *v, struct node *n)
 	node_release(v, n);
 }
 
+static void note_change(struct sending *s, int64_t now)
+{
+	if (now - s->changed_at > BURST_GAP) {
+		s->burst_at = now;
+		s->burst = 0;
+	}
+	s->changed_at = now;
+	s->burst++;
+}
+
+/* When something may be sent, whatever is changed just now. */
+static int64_t burst_over(const struct sending *s)
+{
+	int64_t quiet = s->changed_at + BURST_GAP;
+	int64_t longest = s->burst_at + BURST_LONGEST;
+
+	if (s->burst < BURST_LEAST)
+		return 0;
+	return quiet < longest ? quiet : longest;
+}
+
 /* When it has been left alone for long enough. */
 static int64_t quiet_after(const struct vfs *v, const struct node *n,
 			   int64_t now)
@@ -252,6 +284,7 @@ void queue_changed(struct vfs *v, struct node *n)
 	if (n->flags & NODE_SENDING)
 		return; /* settle() looks at it again */
 	now = clock_mono();
+	note_change(v->sending, now);
 	if (n->flags & NODE_QUEUED) {
 		set_due(v, n, quiet_after(v, n, now));
 		return;
@@ -316,7 +349,8 @@ static struct node *take(struct vfs *v)
 
 	while ((n = first(v)) && n->due != NEVER && !queue_wants(n))
 		dequeue(v, n);
-	if (!n || n->due > now || v->offline_until > now)
+	if (!n || n->due > now || v->offline_until > now ||
+	    burst_over(v->sending) > now)
 		return NULL;
 	wait_no_more(v, n);
 	n->flags |= NODE_SENDING;
@@ -430,13 +464,16 @@ static void rest(struct vfs *v)
 	struct sending *s = v->sending;
 	struct node *n = first(v);
 	struct timespec at;
+	int64_t until;
 
 	s->idle++;
 	if (s->timing || !n || n->due == NEVER) {
 		pthread_cond_wait(&s->wake, &v->lock);
 	} else {
-		at = timespec_of(n->due > v->offline_until ? n->due
-							   : v->offline_until);
+		until = n->due > v->offline_until ? n->due : v->offline_until;
+		if (until < burst_over(s))
+			until = burst_over(s);
+		at = timespec_of(until);
 		s->timing = true;
 		pthread_cond_timedwait(&s->tick, &v->lock, &at);
 		s->timing = false;
@@ -477,8 +514,8 @@ static unsigned senders_for(const struct vfs *v)
 		n = v->be->calls;
 	if (n == 0)
 		n = be_can(v->be, BE_REMOTE) ? 8 : pool_fitting();
-	if (n > 32)
-		n = 32;
+	if (n > SENDERS_MAX)
+		n = SENDERS_MAX;
 	if (v->be->max_calls && n > (v->be->max_calls + 1) / 2)
 		n = (v->be->max_calls + 1) / 2;
 	return n;

@@ -84,7 +84,10 @@ struct sending {
 	pthread_t *threads;
 	unsigned n_threads, most, idle;
 	bool stop, timing;
-	struct job *jobs; /* under way */
+	/* changes of which each came shortly after the one before */
+	int64_t burst_at, changed_at; /* the first, the last; monotonic ns */
+	unsigned burst;               /* so many */
+	struct job *jobs;             /* under way */
 	struct waits waits;
 	struct unsures unsure;
 	struct inos kept; /* nodes of which the store has an unsure_pack() */

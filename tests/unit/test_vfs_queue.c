@@ -741,6 +741,49 @@ static void what_is_quiet_is_sent_by_itself(void)
 	end();
 }
 
+/* The longest time between two of so many new files, which are empty. */
+static int64_t write_many(const char *letter, unsigned n)
+{
+	int64_t last = clock_mono(), longest = 0;
+	char name[20];
+
+	for (unsigned i = 0; i < n; i++) {
+		int64_t now;
+
+		snprintf(name, sizeof(name), "%s%u", letter, i);
+		vfs_release(b.v, open_here(name, O_WRONLY));
+		usleep(500); /* others have work to do, too */
+		now = clock_mono();
+		if (now - last > longest)
+			longest = now - last;
+		last = now;
+	}
+	return longest;
+}
+
+static void much_at_a_stretch_is_sent_when_it_is_over(void)
+{
+	enum { N = 500, BEFORE = 100 };
+	char letter[] = "a";
+	int64_t sent, pause;
+
+	begin(":mem:");
+	b.opt.write_back = NS_PER_SEC / 1000;
+	bed_reopen_trick(&b, t);
+	do { /* on a machine that has other things to do */
+		sent = status().sent;
+		pause = write_many(letter, N);
+		sent = status().sent - sent;
+		for (unsigned i = 0; i < 1000 && status().queued; i++)
+			usleep(10000);
+		CHECK(status().queued == 0);
+		letter[0]++;
+	} while (pause > NS_PER_SEC / 50 && letter[0] < 'd');
+	CHECK(sent <= BEFORE || pause > NS_PER_SEC / 50);
+	CHECK(holds("a499", 0, 0));
+	end();
+}
+
 static void out_of_reach_it_waits_and_comes_back(void)
 {
 	begin(":mem:");
@@ -840,6 +883,7 @@ int main(void)
 	RUN(a_folder_is_renamed_while_it_is_made);
 	RUN(the_queue_goes_on_the_next_time);
 	RUN(what_is_quiet_is_sent_by_itself);
+	RUN(much_at_a_stretch_is_sent_when_it_is_over);
 	RUN(out_of_reach_it_waits_and_comes_back);
 	RUN(the_queue_can_be_looked_at);
 	return 0;
