@@ -33,8 +33,15 @@ What is done:
     set_request     the same in the request's
     wait            seconds before the request is passed on
     delay           seconds before the answer
+    round           seconds: it is passed on when no other has come for so
+                    long, together with all that came before: so those that
+                    wait for each other are told from those that do not.
+                    DIR/rounds has a line for each: ROUND OTHERS METHOD PATH,
+                    where OTHERS are those for the path that were under way
+    pace            bytes of the answer a second
     endless         [begin, again]: a multistatus that does not end
 """
+import collections
 import json
 import os
 import re
@@ -93,6 +100,36 @@ class Rules:
                 if 0 < n <= r.get("count", 1 << 60):
                     return r
         return {"line": 0}
+
+
+class Rounds:
+    """What comes at once goes at once, as the next round."""
+
+    def __init__(self, path):
+        self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self.moved = threading.Condition()  # guards what follows
+        self.number = 0
+        self.last = 0
+        self.inside = collections.Counter()
+
+    def enter(self, quiet, method, path):
+        with self.moved:
+            self.last = time.monotonic()
+            mine = self.number
+            line = "%d %d %s %s\n" % (mine + 1, self.inside[path], method, path)
+            os.write(self.fd, line.encode("latin-1", "replace"))
+            self.inside[path] += 1
+            while self.number == mine:
+                left = self.last + quiet - time.monotonic()
+                if left <= 0:
+                    self.number += 1
+                    self.moved.notify_all()
+                else:
+                    self.moved.wait(left)
+
+    def leave(self, path):
+        with self.moved:
+            self.inside[path] -= 1
 
 
 def get(headers, name):
@@ -210,6 +247,15 @@ class Connection:
         return body_of(self.file, self.headers, False)
 
     def do(self, r):
+        if "round" not in r:
+            return self.do_now(r)
+        self.front.rounds.enter(r["round"], self.method, self.path)
+        try:
+            return self.do_now(r)
+        finally:
+            self.front.rounds.leave(self.path)
+
+    def do_now(self, r):
         if "endless" in r:
             return self.endless(r)
         if "redirect" in r:
@@ -326,6 +372,8 @@ class Connection:
             cut = at - r["cut_down"] if "cut_down" in r else -1
             if cut >= 0:
                 data = data[:len(data) - cut]
+            if "pace" in r:
+                time.sleep(len(data) / r["pace"])
             if chunked and data:
                 data = b"%x\r\n%s\r\n" % (len(data), data)
             self.sock.sendall(data)
@@ -342,6 +390,7 @@ class Front:
         host, _, port = target.rpartition(":")
         self.target = host, int(port)
         self.rules = Rules(os.path.join(top, "faults"))
+        self.rounds = Rounds(os.path.join(top, "rounds"))
         self.fd = os.open(os.path.join(top, "front.log"),
                           os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
