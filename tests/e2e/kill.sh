@@ -20,7 +20,7 @@ for i in range(400):
         continue  # not in this state: added or deleted between two
     d = "%s/d%d" % (top, i % 20)
     os.makedirs(d, exist_ok=True)
-    size = (0, 100, 5000, 70000, 300000, 2000000)[i % 6 if i % 40 else 5]
+    size = (0, 100, 5000, 40000, 100000)[i % 5] if i % 40 else 2000000
     path = "%s/f%d" % (d, i)
     keep.add(path)
     with open(path, "wb") as f:
@@ -83,8 +83,14 @@ for ((round = 3; round <= rounds + 2; round++)); do
 		pid=$!
 		us=$(((RANDOM * 32768 + RANDOM) % took))
 		sleep "$((us / 1000000)).$(printf %06d $((us % 1000000)))"
-		kill -9 "$pid" 2>/dev/null && killed=$((killed + 1))
+		kill -9 "$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
+		# However busy the machine is now, some are early, some late.
+		if [ $? = 137 ]; then
+			killed=$((killed + 1)) took=$((took * 9 / 8))
+		else
+			took=$((took * 3 / 4 + 1000))
+		fi
 		runs=$((runs + 1))
 		whole "$D" "$SHM/old" "$S" >"$SHM/check" 2>&1 ||
 			bad="after kill $again"
@@ -111,10 +117,13 @@ rm -rf "$SHM/old" "$S" "$D"
 # partial NAME: a run on one large file, stopped in the middle.
 partial() {
 	mkdir -p "$S" "$D"
-	head -c 400M /dev/urandom >"$S/large"
-	"$FERRY" copy --bwlimit 200M "$S" "$D" >"$OUT" 2>"$ERR" &
+	head -c 100M /dev/urandom >"$S/large"
+	"$FERRY" copy --bwlimit 25M "$S" "$D" >"$OUT" 2>"$ERR" &
 	local pid=$!
-	sleep 1.2
+	for _ in {1..600}; do
+		[ -z "$(find "$D" -name '.ferry-tmp.*' -size +20M)" ] || break
+		sleep 0.05
+	done
 	kill "-$1" "$pid"
 	wait "$pid" 2>/dev/null
 }
@@ -136,7 +145,7 @@ exits 0 "a damaged part: the next run succeeds" copy --json "$S" "$D"
 check "and its content is right" cmp "$S/large" "$D/large"
 rm -rf "$S" "$D"
 partial 9
-head -c 400M /dev/urandom >"$S/large"
+head -c 100M /dev/urandom >"$S/large"
 exits 0 "another source: the next run succeeds" copy --json "$S" "$D"
 check "and has the new content" cmp "$S/large" "$D/large"
 check "and nothing is left over" no_strays "$D"
@@ -149,7 +158,7 @@ interrupted() {
 	head -c 100M /dev/urandom >"$S/large"
 	/usr/bin/python3 "$BIN/interrupt.py" "$1" 0.7 "$FERRY" copy \
 		--bwlimit 10M "$S" "$D" >"$OUT" 2>"$ERR"
-	is "$1 ends within a second with 130" "$(cat "$OUT")" "130 quick"
+	is "$1 ends it at once with 130" "$(cat "$OUT")" "130 quick"
 	check "with a summary" test -s "$ERR"
 	check "the old file is there" grep -qx old "$D/large"
 	rm -rf "$S" "$D"

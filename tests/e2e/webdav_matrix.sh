@@ -57,16 +57,21 @@ head -c 9M /dev/urandom >"$SHM/new/dir/larger"
 head -c 9M /dev/urandom >"$SHM/old/dir/larger"
 find "$SHM/old" -type f -exec touch -d 2020-01-01 {} +
 find "$SHM/new" -type f -exec touch -d 2021-01-01 {} +
+# Where no content moves, the large one would only cost time.
+cp -a "$SHM/new" "$SHM/new-names"
+truncate -s 100k "$SHM/new-names/dir/larger"
+touch -d 2021-01-01 "$SHM/new-names/dir/larger"
 
 # What each operation begins with, where it may leave files, and what is done.
-# $L is a folder here, $R one of the server's and $P the same as a place.
+# $L is a folder here, $R one of the server's and $P the same as a place; $N
+# is what there is to begin with.
 prepare() {
 	rm -rf "$L" "$R"
 	mkdir -p "$L" "$R"
 	case $1 in
-	upload | move-up) cp -a "$SHM/new/." "$L" && cp -a "$SHM/old/." "$R" ;;
-	download) cp -a "$SHM/new/." "$R" && cp -a "$SHM/old/." "$L" ;;
-	move-down | purge | delete | list | rename) cp -a "$SHM/new/." "$R" ;;
+	upload | move-up) cp -a "$N/." "$L" && cp -a "$SHM/old/." "$R" ;;
+	download) cp -a "$N/." "$R" && cp -a "$SHM/old/." "$L" ;;
+	move-down | purge | delete | list | rename) cp -a "$N/." "$R" ;;
 	esac
 	[ "${KIND[$lane]}" != apache ] || ! is_root ||
 		chown -R www-data: "$R"
@@ -86,12 +91,12 @@ act() {
 # right OPERATION: the result of success.
 right() {
 	case $1 in
-	upload | download) same_files "$L" "$R" && same_files "$SHM/new" "$R" ;;
-	move-up) same_files "$SHM/new" "$R" && none "$L" ;;
-	move-down) same_files "$SHM/new" "$L" && none "$R" ;;
-	rename) same_files "$SHM/new" "$R-to" && none "$R" ;;
+	upload | download) same_files "$L" "$R" && same_files "$N" "$R" ;;
+	move-up) same_files "$N" "$R" && none "$L" ;;
+	move-down) same_files "$N" "$L" && none "$R" ;;
+	rename) same_files "$N" "$R-to" && none "$R" ;;
 	delete | purge) none "$R" ;;
-	list) diff <(sort "$OUT") <(cd "$SHM/new" && find . -type f |
+	list) diff <(sort "$OUT") <(cd "$N" && find . -type f |
 		sed 's,^\./,,' | sort) ;;
 	esac
 }
@@ -100,23 +105,23 @@ none() { [ ! -e "$1" ] || [ -z "$(find "$1" -name .DAV -prune -o -type f \
 # safe OPERATION: nothing is lost or torn, whatever the outcome.
 safe() {
 	case $1 in
-	upload) same_files "$SHM/new" "$L" && whole "$SHM/old" "$SHM/new" \
+	upload) same_files "$N" "$L" && whole "$SHM/old" "$N" \
 		-- "$R" "$L" ;;
-	download) same_files "$SHM/new" "$R" && whole "$SHM/old" "$SHM/new" \
+	download) same_files "$N" "$R" && whole "$SHM/old" "$N" \
 		-- "$L" "$R" ;;
 	move-up | move-down)
-		whole "$SHM/new" "$SHM/old" -- "$L" "$R" &&
+		whole "$N" "$SHM/old" -- "$L" "$R" &&
 			all_new "$L" "$R" ;;
-	rename) whole "$SHM/new" -- "$R" "$R-to" ;;
-	delete | purge) whole "$SHM/new" -- "$R" "$SHM/new" ;;
-	list) same_files "$SHM/new" "$R" ;;
+	rename) whole "$N" -- "$R" "$R-to" ;;
+	delete | purge) whole "$N" -- "$R" "$N" ;;
+	list) same_files "$N" "$R" ;;
 	esac
 }
 # Each new file is in one of these.
 all_new() {
 	local f
-	(cd "$SHM/new" && find . -type f) | while read -r f; do
-		cmp -s "$SHM/new/$f" "$1/$f" || cmp -s "$SHM/new/$f" "$2/$f" || {
+	(cd "$N" && find . -type f) | while read -r f; do
+		cmp -s "$N/$f" "$1/$f" || cmp -s "$N/$f" "$2/$f" || {
 			echo "gone: $f"
 			exit 1
 		}
@@ -189,7 +194,8 @@ one() {
 # lane SERVER OPERATION: all of its faults, one after the other.
 run_lane() {
 	local lane=$1-$2 op=$2 method f kind
-	local L="$SHM/lane-$lane" P R
+	local L="$SHM/lane-$lane" N=$SHM/new P R
+	case $op in list | delete | purge) N=$SHM/new-names ;; esac
 	R="$(files "$1")/$lane" P=$(at "$lane" "$lane")
 	OUT=$SHM/out-$lane ERR=$SHM/err-$lane
 	export HOME=$SHM/home-$lane
