@@ -144,7 +144,9 @@ static int look_at_node(struct vfs *v, struct op *op, struct content *c,
 	}
 	o->flags = n->flags;
 	o->size = n->size < 0 ? 0 : n->size;
-	o->claimed = n->flags & (NODE_WHOLE | NODE_PART);
+	/* of a new file nothing is: it need not be looked for */
+	o->claimed = n->flags & (NODE_WHOLE | NODE_PART) &&
+		     !(n->flags & NODE_DIRTY && o->size == 0);
 	o->seen_size = -1;
 	if (!(n->flags & NODE_NEW) && node_seen(n, &seen, &m)) {
 		o->seen_size = seen.size < 0 ? 0 : seen.size;
