@@ -51,19 +51,27 @@ void job_stale(struct job *j, struct node *dir)
 		folder_stale(j->v, dir);
 }
 
-/* It was deleted here while it was sent: now it is to be deleted there. */
-static void leave_for_deletion(struct job *j, const struct entry *now)
+/* What is there and no longer here is to be deleted there. */
+static void leave_for_deletion(struct job *j, struct node *dir,
+			       const char *name, const struct entry *now)
 {
 	struct node *n;
 
-	if (j->to->flags & NODE_DROPPED || !j->to->dir ||
-	    node_at_remote(j->to, j->to_name))
+	if (dir->flags & NODE_DROPPED || !dir->dir || node_at_remote(dir, name))
 		return;
-	n = node_new(j->v, (enum entry_kind)j->n->kind, j->to_name);
-	node_set_remote(j->v, n, j->to, j->to_name);
+	n = node_new(j->v, (enum entry_kind)j->n->kind, name);
+	node_set_remote(j->v, n, dir, name);
 	if (now)
 		node_set_seen(j->v, n, now);
 	queue_changed(j->v, n);
+}
+
+void job_leave_source(struct job *j, const struct entry *now)
+{
+	if (j->seen && same_seen(j->v, j->seen, now))
+		leave_for_deletion(j, j->from, j->from_name, now);
+	else
+		job_stale(j, j->from);
 }
 
 void job_arrived(struct job *j, const struct entry *now)
@@ -73,7 +81,8 @@ void job_arrived(struct job *j, const struct entry *now)
 	job_consume(j);
 	unsure_forget(j->v, n);
 	if (n->flags & NODE_DROPPED) {
-		leave_for_deletion(j, now);
+		/* it was deleted here while it was sent */
+		leave_for_deletion(j, j->to, j->to_name, now);
 		return;
 	}
 	node_set_remote(j->v, n, j->to, j->to_name);

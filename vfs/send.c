@@ -35,7 +35,7 @@
 enum { PLAN_NOTHING, PLAN_WAIT, PLAN_GO };
 
 /* A circle of more nodes than that is found from another of them. */
-enum { CIRCLE_MAX = 4096 };
+enum { CIRCLE_MAX = 4096, WAY_OUT = 64 };
 
 /* How fresh a listing is to be believed when something is to be made. */
 #define LISTED_LATELY (60 * NS_PER_SEC)
@@ -106,6 +106,8 @@ static struct node *blocker(struct vfs *v, struct node *n)
 {
 	struct node *b;
 
+	if (unsure_elsewhere(v, n))
+		return NULL; /* to look for it comes first */
 	if (n->flags & NODE_GONE && n->kind == ENTRY_DIR) {
 		b = node_away(n, NULL);
 		return b ? b : unsure_at(v, n, NULL, n);
@@ -309,6 +311,22 @@ static void set_target(struct job *j, struct node *dir, const char *name)
 	j->known = j->listed || age < j->v->opt.dir_time;
 }
 
+/* The same again after a kill, and not that of another mount. */
+static void way_out(const struct vfs *v, const struct node *n,
+		    char name[WAY_OUT])
+{
+	snprintf(name, WAY_OUT, ".ferry-away-%08x-%" PRIu64,
+		 (unsigned)fnv(v->dir, strlen(v->dir)), n->ino);
+}
+
+static bool is_out(const struct vfs *v, const struct node *n)
+{
+	char name[WAY_OUT];
+
+	way_out(v, n, name);
+	return strcmp(node_rname(n), name) == 0;
+}
+
 /*
  * Out of a circle: to a name that is only ever ours, in the nearest folder
  * that is there already and does not itself go along.
@@ -317,14 +335,12 @@ static void set_way_out(struct job *j)
 {
 	struct node *dir = j->n->parent;
 	struct buf path = BUF_INIT;
-	char name[64];
+	char name[WAY_OUT];
 
 	while (dir->parent &&
 	       (is_below(dir, j->n) || !node_remote_path(dir, &path)))
 		dir = dir->parent;
-	/* the same again after a kill, and not that of another mount */
-	snprintf(name, sizeof(name), ".ferry-away-%08x-%" PRIu64,
-		 (unsigned)fnv(j->v->dir, strlen(j->v->dir)), j->n->ino);
+	way_out(j->v, j->n, name);
 	set_target(j, dir, name);
 	buf_free(&path);
 }
@@ -422,7 +438,8 @@ static int plan(struct job *j)
 		}
 		b = n->parent ? unsure_at(j->v, n->parent, n->name, n) : NULL;
 		if (!b && (b = blocker(j->v, n))) {
-			circle = n->flags & NODE_AWAY && in_circle(j->v, n);
+			circle = n->flags & NODE_AWAY && !is_out(j->v, n) &&
+				 in_circle(j->v, n);
 			b = circle ? NULL : b;
 		}
 		if (b)

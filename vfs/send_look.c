@@ -113,22 +113,22 @@ int unsure_is(struct job *j, const struct entry *now)
 }
 
 /* With the lock: it is there, perhaps over something that was deleted. */
-static void found(struct job *j, struct node *to, const char *name,
-		  const struct entry *now)
+static bool found(struct job *j, const struct entry *now)
 {
-	struct node *t = node_at_remote(to, name);
+	struct node *t = node_at_remote(j->to, j->to_name);
 	struct vfs *v = j->v;
 
 	if (t && t != j->n) {
 		if (!(t->flags & NODE_GONE) || t->flags & NODE_SENDING ||
 		    t->kind == ENTRY_DIR)
-			return;
+			return false;
 		unsure_forget(v, t);
 		node_drop(v, t);
 	}
-	node_set_remote(v, j->n, to, name);
+	node_set_remote(v, j->n, j->to, j->to_name);
 	if (now->kind != ENTRY_DIR)
 		node_set_seen(v, j->n, now);
+	return true;
 }
 
 /* A link is not moved, but made anew. */
@@ -138,13 +138,26 @@ static void found_link(struct job *j, const struct entry *now)
 	struct entry lean = *now;
 
 	if (j->n->flags & NODE_NEW) {
+		lean.name = "";
 		lean.posix = NULL;
 		entry_pack(&seen, &lean);
 		unsure_left(j->v, j->to, j->to_name, ENTRY_LINK, seen.data);
 	} else {
-		found(j, j->to, j->to_name, now);
+		found(j, now);
 	}
 	buf_free(&seen);
+}
+
+/* With the lock; `old`: it is where it was, too, or NULL. */
+static void arrived(struct job *j, const struct entry *now,
+		    const struct entry *old)
+{
+	if (old && now->kind != ENTRY_FILE)
+		return; /* another's */
+	if (now->kind == ENTRY_LINK)
+		found_link(j, now);
+	else if (found(j, now) && old)
+		job_leave_source(j, old);
 }
 
 /* Where it is in any case: which of its contents is there? */
@@ -178,15 +191,14 @@ int send_look(struct job *j)
 	rc = job_look(j, j->to_path.data, &now);
 	if (rc > 0 && j->from)
 		stayed = job_look(j, j->from_path.data, &old);
-	if (rc > 0 && !stayed)
+	if (rc > 0 && (!stayed || now.kind == ENTRY_FILE))
 		rc = unsure_arrived(j, j->n, j->to, j->to_name, j->to_path.data,
 				    &now);
 	if (rc < 0 || stayed < 0)
 		return -1;
 	vfs_lock(v);
-	if (rc > 0 && !stayed && !((j->n->flags | j->to->flags) & NODE_DROPPED))
-		now.kind == ENTRY_LINK ? found_link(j, &now)
-				       : found(j, j->to, j->to_name, &now);
+	if (rc > 0 && !((j->n->flags | j->to->flags) & NODE_DROPPED))
+		arrived(j, &now, stayed ? &old : NULL);
 	if (j->n->flags & NODE_DROPPED)
 		unsure_dropped(v, j->n);
 	unsure_forget(v, j->n);

@@ -160,6 +160,25 @@ static int is_ours(struct job *j, struct node *n, const struct entry *now)
 	return 0;
 }
 
+/* The same bytes at both: only the deleting of the first is missing. */
+static bool is_copied(const struct job *j, const struct entry *src,
+		      const struct entry *dst)
+{
+	return j->seen && src->kind == ENTRY_FILE && dst->kind == ENTRY_FILE &&
+	       digests_compare(&j->seen->hash, &dst->hash) == 1 &&
+	       digests_compare(&src->hash, &dst->hash) == 1;
+}
+
+static int copy_done(struct job *j, const struct entry *src,
+		     const struct entry *dst)
+{
+	vfs_lock(j->v);
+	job_arrived(j, dst);
+	job_leave_source(j, src);
+	vfs_unlock(j->v);
+	return 0;
+}
+
 static bool may_be_told(const struct err *e)
 {
 	return is_missing(e) || e->kind == ERR_EXISTS ||
@@ -193,6 +212,8 @@ static int move_refused(struct job *j, bool insist)
 			    &src);
 	if (rc)
 		return rc < 0 ? -1 : is_ours(j, j->n, &src);
+	if (to && is_copied(j, &src, &dst))
+		return copy_done(j, &src, &dst);
 	if (to && !j->circle &&
 	    !(j->over_seen && same_seen(j->v, j->over_seen, &dst)))
 		return job_conflict(j, &dst);

@@ -107,6 +107,12 @@ void queue_wait_for(struct vfs *v, struct node *who, struct node *whom);
 /* The place is in reach again, or a while is over: look at the time anew. */
 void queue_kick(struct vfs *v);
 
+/* ---- pin.c --------------------------------------------------------------- */
+/* The node of a path in the mount, held; with v->lock, which is let go of
+   meanwhile. NULL: op->err. */
+struct node *path_node(struct vfs *v, struct op *op,
+		       const char *path) MUST_CHECK;
+
 /* ---- online.c; with v->lock held ----------------------------------------- */
 bool may_ask_locked(struct vfs *v);
 
@@ -137,6 +143,9 @@ void job_consume(struct job *j);
 void job_stale(struct job *j, struct node *dir);
 /* With the lock: at the place it is where the job was to bring it. */
 void job_arrived(struct job *j, const struct entry *now);
+/* With the lock: what was moved is still at j->from, too, as `now`: a service
+   that copies and then deletes was interrupted. */
+void job_leave_source(struct job *j, const struct entry *now);
 /* With the lock: it is still where, and what, the job was made for. */
 bool job_is_there(const struct job *j);
 /* Where it may go at the place: put_opt's mode, over and listed. */

@@ -54,6 +54,7 @@ struct scene {
 	void (*after)(void);
 	const char *tree; /* "a=SEED b/ ", sorted */
 	int64_t conflicts;
+	unsigned nth; /* of those calls */
 };
 
 /* ---- steps --------------------------------------------------------------- */
@@ -180,63 +181,87 @@ static void somebody_writes_b(void)
 	CHECK(put_bytes(&b.p, t->in, "b", 9, 5000) == 0);
 }
 
+/* A service that copies and then deletes was cut between the two. */
+static void still_at_a(void)
+{
+	struct bytes_source src = bytes_source(1, 5000);
+	struct put_opt opt = { .mode = PUT_CREATE };
+	struct entry e;
+
+	CHECK(be_stat(t->in, &b.p.op, "b", &e) == 0);
+	opt.mtime = e.mtime;
+	CHECK(be_put(t->in, &b.p.op, "a", &src.base, &opt, NULL) == 0);
+}
+
 static const struct scene scenes[] = {
 	{ "new, then changed", NULL, make_a, CALL_PUT, NULL, change_a, "a=2 ",
-	  0 },
-	{ "new, then nothing", NULL, make_a, CALL_PUT, NULL, NULL, "a=1 ", 0 },
-	{ "new, then renamed", NULL, make_a, CALL_PUT, NULL, a_to_b, "b=1 ",
-	  0 },
+	  0, 1 },
+	{ "new, then nothing", NULL, make_a, CALL_PUT, NULL, NULL, "a=1 ", 0,
+	  1 },
+	{ "new, then renamed", NULL, make_a, CALL_PUT, NULL, a_to_b, "b=1 ", 0,
+	  1 },
 	{ "new, then renamed and changed", NULL, make_a, CALL_PUT, NULL,
-	  a_to_b_changed, "b=3 ", 0 },
-	{ "new, then deleted", NULL, make_a, CALL_PUT, NULL, no_a, "", 0 },
+	  a_to_b_changed, "b=3 ", 0, 1 },
+	{ "new, then deleted", NULL, make_a, CALL_PUT, NULL, no_a, "", 0, 1 },
 	{ "new, then made anew", NULL, make_a, CALL_PUT, NULL, a_made_anew,
-	  "a=3 ", 0 },
+	  "a=3 ", 0, 1 },
 	{ "changed, then again", make_a, change_a, CALL_PUT, NULL,
-	  change_a_again, "a=3 ", 0 },
+	  change_a_again, "a=3 ", 0, 1 },
 	{ "changed, then renamed", make_a, change_a, CALL_PUT, NULL, a_to_b,
-	  "b=2 ", 0 },
+	  "b=2 ", 0, 1 },
 	{ "changed, then both", make_a, change_a, CALL_PUT, NULL,
-	  a_to_b_changed, "b=3 ", 0 },
+	  a_to_b_changed, "b=3 ", 0, 1 },
 	{ "changed, then deleted", make_a, change_a, CALL_PUT, NULL, no_a, "",
-	  0 },
+	  0, 1 },
 	{ "changed, then made anew", make_a, change_a, CALL_PUT, NULL,
-	  a_made_anew, "a=3 ", 0 },
+	  a_made_anew, "a=3 ", 0, 1 },
 	{ "moved, then again", make_a, a_to_b, CALL_MOVE, NULL, b_to_c, "c=1 ",
-	  0 },
+	  0, 1 },
 	{ "moved, then back", make_a, a_to_b, CALL_MOVE, NULL, b_to_a, "a=1 ",
-	  0 },
+	  0, 1 },
 	{ "moved, then changed", make_a, a_to_b, CALL_MOVE, NULL, b_changed,
-	  "b=3 ", 0 },
-	{ "moved, then deleted", make_a, a_to_b, CALL_MOVE, NULL, no_b, "", 0 },
+	  "b=3 ", 0, 1 },
+	{ "moved, then deleted", make_a, a_to_b, CALL_MOVE, NULL, no_b, "", 0,
+	  1 },
 	{ "moved over another, then away", make_a_and_b, a_to_b, CALL_MOVE,
-	  NULL, b_to_c, "c=1 ", 0 },
+	  NULL, b_to_c, "c=1 ", 0, 1 },
 	{ "two that change places, then one goes", make_a_and_b, swap_a_and_b,
-	  CALL_MOVE, NULL, no_b, "a=4 ", 0 },
+	  CALL_MOVE, NULL, no_b, "a=4 ", 0, 1 },
+	{ "two that change places, then the first goes", make_a_and_b,
+	  swap_a_and_b, CALL_MOVE, NULL, no_a, "b=1 ", 0, 2 },
+	{ "two that change places, then the second goes", make_a_and_b,
+	  swap_a_and_b, CALL_MOVE, NULL, no_b, "a=4 ", 0, 2 },
+	{ "moved by half", make_a, a_to_b, CALL_MOVE, still_at_a, NULL, "b=1 ",
+	  0, 1 },
+	{ "moved by half, then again", make_a, a_to_b, CALL_MOVE, still_at_a,
+	  b_to_c, "c=1 ", 0, 1 },
+	{ "moved by half, then deleted", make_a, a_to_b, CALL_MOVE, still_at_a,
+	  no_b, "", 0, 1 },
 	{ "a folder, then renamed", NULL, make_d, CALL_MKDIR, NULL, d_to_e,
-	  "e/ ", 0 },
-	{ "a folder, then deleted", NULL, make_d, CALL_MKDIR, NULL, no_d, "",
-	  0 },
+	  "e/ ", 0, 1 },
+	{ "a folder, then deleted", NULL, make_d, CALL_MKDIR, NULL, no_d, "", 0,
+	  1 },
 	{ "a folder moved, then again", make_d_with_a, d_to_e, CALL_MOVE_DIR,
-	  NULL, e_to_f, "f/ f/a=1 ", 0 },
+	  NULL, e_to_f, "f/ f/a=1 ", 0, 1 },
 	{ "a folder moved, then filled", make_d_with_a, d_to_e, CALL_MOVE_DIR,
-	  NULL, NULL, "e/ e/a=1 ", 0 },
+	  NULL, NULL, "e/ e/a=1 ", 0, 1 },
 	{ "a file in a folder, which goes", NULL, make_d_with_a, CALL_PUT, NULL,
-	  all_of_d_goes, "", 0 },
+	  all_of_d_goes, "", 0, 1 },
 	{ "a file in a folder, which moves", NULL, make_d_with_a, CALL_PUT,
-	  NULL, d_to_e_and_a_in_it, "e/ e/a=3 ", 0 },
+	  NULL, d_to_e_and_a_in_it, "e/ e/a=3 ", 0, 1 },
 	{ "a file in a folder, out of which it moves", NULL, make_d_with_a,
-	  CALL_PUT, NULL, d_a_to_b, "b=1 d/ ", 0 },
+	  CALL_PUT, NULL, d_a_to_b, "b=1 d/ ", 0, 1 },
 
 	{ "new, and changed by both", NULL, make_a, CALL_PUT, somebody_writes_a,
-	  change_a, "a=9 a.conflict=2 ", 1 },
+	  change_a, "a=9 a.conflict=2 ", 1, 1 },
 	{ "changed, and then by both", make_a, change_a, CALL_PUT,
-	  somebody_writes_a, change_a_again, "a=9 a.conflict=3 ", 1 },
+	  somebody_writes_a, change_a_again, "a=9 a.conflict=3 ", 1, 1 },
 	{ "new and renamed, and there changed", NULL, make_a, CALL_PUT,
-	  somebody_writes_a, a_to_b, "a=9 b=1 ", 0 },
+	  somebody_writes_a, a_to_b, "a=9 b=1 ", 0, 1 },
 	{ "new and deleted, and there changed", NULL, make_a, CALL_PUT,
-	  somebody_writes_a, no_a, "a=9 ", 0 },
+	  somebody_writes_a, no_a, "a=9 ", 0, 1 },
 	{ "moved, and then changed by both", make_a, a_to_b, CALL_MOVE,
-	  somebody_writes_b, b_changed, "b=9 b.conflict=3 ", 1 },
+	  somebody_writes_b, b_changed, "b=9 b.conflict=3 ", 1, 1 },
 };
 
 /* ---- what is there ------------------------------------------------------- */
@@ -282,7 +307,7 @@ static void die_in(const struct scene *s, enum kind kind)
 	if (s->before)
 		s->before();
 	bed_flush(&b);
-	atomic_store(&t->kills[s->call], 1);
+	atomic_store(&t->kills[s->call], s->nth);
 	s->change();
 	bed_flush(&b);
 	_exit(1); /* it was to be killed */
