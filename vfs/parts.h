@@ -24,6 +24,7 @@
  *	fetch.c		bytes from the place, ahead of the reader
  *	file.c		open files
  *	evict.c		the budget
+ *	trim.c		how much of the tree is in memory
  *	pin.c		what is always kept
  *	queue.c		which node is sent next, and when
  *	send.c		what one node needs, and doing it
@@ -149,7 +150,9 @@ struct folder {
 	 */
 	uint64_t acted;
 	unsigned acting; /* actions under way */
-	int64_t used;    /* when last looked at; for trimming */
+	/* trim.c's; monotonic ns */
+	int64_t used;  /* when last looked at, */
+	int64_t asked; /* and when the kernel was told to forget it */
 };
 
 VEC(nodes, struct node *);
@@ -458,6 +461,12 @@ void content_source_init(struct content_source *s, struct content *c);
 
 /* Bring the content on the disk within the budget. Without locks. */
 int evict(struct vfs *v, struct op *op) MUST_CHECK;
+
+/*
+ * If there are more than `most` nodes in memory: have fewer, by the entries of
+ * folders that were not looked at for `idle` ns.  Without locks.
+ */
+int trim(struct vfs *v, struct op *op, size_t most, int64_t idle) MUST_CHECK;
 
 /* ---- queue.c ------------------------------------------------------------- */
 int queue_open(struct vfs *v, struct op *op) MUST_CHECK; /* starts threads */

@@ -20,6 +20,10 @@
 #define EVICT_EVERY (30 * NS_PER_SEC)
 #define QUOTA_EVERY (60 * NS_PER_SEC)
 
+/* Entries in memory that nobody uses, and after which time. */
+enum { KEEP_NODES = 100000 };
+#define KEEP_FOR (10 * NS_PER_SEC)
+
 /* ---- errors -------------------------------------------------------------- */
 
 int vfs_fail(struct op *op, int os, const char *fmt, ...)
@@ -141,6 +145,8 @@ static void *keep(void *arg)
 			*last = '\0';
 		if (now >= evict_at) {
 			if (evict(v, &op) < 0)
+				log_notice(v->dir, "%s", op.err.msg);
+			if (trim(v, &op, KEEP_NODES, KEEP_FOR) < 0)
 				log_notice(v->dir, "%s", op.err.msg);
 			evict_at = clock_mono() + EVICT_EVERY;
 		}
