@@ -396,7 +396,8 @@ const struct cmd cmd_mount_flush = {
 	.summary = "wait until the place has what was changed",
 	.about = "Sends what was changed in the mount at DIR, or at PATH in "
 		 "it and below, now, and waits until the place has it. Who is "
-		 "interrupted only waits no longer.",
+		 "interrupted only waits no longer. A PATH that is neither "
+		 "there nor to be deleted is an error (exit 4).",
 	.min_args = 1,
 	.max_args = 2,
 	.examples = flush_examples,

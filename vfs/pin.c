@@ -1,4 +1,5 @@
 #include "vfs/content.h"
+#include "vfs/sending.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -291,8 +292,7 @@ void pins_close(struct vfs *v)
 
 /* ---- what users ask for -------------------------------------------------- */
 
-/* The node of a path in the mount, held; with v->lock. NULL: op->err. */
-static struct node *find(struct vfs *v, struct op *op, const char *path)
+struct node *path_node(struct vfs *v, struct op *op, const char *path)
 {
 	struct node *n = v->root, *next;
 
@@ -325,7 +325,7 @@ static int set_pin(struct vfs *v, struct op *op, const char *path, bool on)
 	uint64_t ino;
 
 	vfs_lock(v);
-	n = find(v, op, path);
+	n = path_node(v, op, path);
 	if (!n) {
 		vfs_unlock(v);
 		return -1;

@@ -242,6 +242,17 @@ static int wait_sent(struct vfs *v, struct op *op, struct flush *f)
 	return 0;
 }
 
+/* With the lock: nothing is to be sent there; but is there anything? */
+static int check_path(struct vfs *v, struct op *op, const char *path)
+{
+	struct node *n = path_node(v, op, path);
+
+	if (!n)
+		return -1;
+	node_release(v, n);
+	return 0;
+}
+
 int vfs_flush(struct vfs *v, struct op *op, const char *path)
 {
 	struct flush f = { .heard = clock_mono() };
@@ -250,7 +261,9 @@ int vfs_flush(struct vfs *v, struct op *op, const char *path)
 	vfs_lock(v);
 	gather(v, path, false, &f);
 	queue_kick(v);
-	if (f.wait.n && v->opt.read_only)
+	if (f.wait.n == 0 && check_path(v, op, path) < 0)
+		rc = -1;
+	else if (f.wait.n && v->opt.read_only)
 		rc = vfs_fail(op, EROFS,
 			      "%zu changes wait for a mount that may write",
 			      f.wait.n);

@@ -70,6 +70,8 @@ exits 0 'who does not know its state folder can ask, too' \
 	mount status --state-dir "$SHM/other" "$MNT/in"
 check 'and pin' "$FERRY" mount pin --state-dir "$SHM/other" "$MNT" one
 is 'there' "$("$FERRY" mount pins "$MNT")" 'one (2 B)'
+exits 4 'to flush what is not there is an error' mount flush "$MNT" nothing
+exits 0 'what is there and all sent is not' mount flush "$MNT" one
 check 'and unpin' "$FERRY" mount unpin --state-dir "$SHM/other" "$MNT" one
 
 pid=$(mount_pid)
