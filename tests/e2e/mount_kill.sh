@@ -41,8 +41,8 @@ start() {
 	cat "$K/one" "$K/two" "$K/dir/three" "$K/dir/sub/four" >"$OUT"
 }
 
-# An upload that was killed may leave its part there, which `ferry cleanup`
-# knows; it is not to be seen in the mount.
+# An upload that was killed may leave its part there, which the next sync
+# removes when it is a day old; it is not to be seen in the mount.
 # shellcheck disable=SC2317 # called by silent
 seen() { find "$K" -name '.ferry-tmp.*'; }
 
