@@ -27,9 +27,7 @@
 
 enum {
 	IO_MAX = 1 << 20, /* bytes that one request reads or writes, at most */
-	/* the kernel's; more does not fit libfuse's pipe, and mappings want it
-	   around each page */
-	READ_AHEAD = 512 << 10,
+	READ_AHEAD = 1000 << 10, /* the kernel's: libfuse's pipe holds it */
 	THREADS_MAX = 128,
 	THREADS_IDLE = 4
 };
