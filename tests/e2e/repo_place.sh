@@ -81,15 +81,6 @@ lossy() {
 		same "$DISK/rest$S/more" "$DISK/out/more"
 }
 
-# quick FOLDER: it opens at once, with the same password.
-quick() {
-	if ! "$FERRY" repo cat masterkey -r "$1" >"$SHM/master" 2>"$ERR" ||
-		! /usr/bin/python3 "$BIN/quick_key.py" "$1" "$RESTIC_PASSWORD" \
-			<"$SHM/master"; then
-		not_ok "a quick key" "$ERR"
-	fi
-}
-
 # --- who made it, which version, where it lies ----------------------------
 
 for v in 1 2; do

@@ -56,6 +56,7 @@ fill() {
 }
 
 "$RESTIC" init -q --no-cache -r "$R" || exit 1
+quick "$R"
 check "six snapshots are made" fill "$R"
 
 # --- which snapshots -----------------------------------------------------
@@ -165,6 +166,7 @@ rm -rf "$SHM/bad"
 # --- uncompressed, and version 1 -----------------------------------------
 
 "$RESTIC" init -q --no-cache -r "$SHM/plain"
+quick "$SHM/plain"
 "$RESTIC" backup -q --no-cache -r "$SHM/plain" --compression off "$S"
 was=$(du -s "$SHM/plain" | cut -f1)
 exits 0 "what is not compressed is" prune -r "$SHM/plain" \
@@ -175,6 +177,7 @@ check "restic finds nothing wrong with it" sound "$SHM/plain"
 check "and it is whole" whole "$SHM/plain"
 
 "$RESTIC" init -q --no-cache -r "$SHM/one" --repository-version 1
+quick "$SHM/one"
 fill "$SHM/one"
 exits 2 "version 1 cannot compress" prune -r "$SHM/one" --repack-uncompressed
 exits 0 "version 1 is pruned" \
@@ -223,7 +226,8 @@ killed_at() {
 }
 # shellcheck disable=SC2317 # by check
 make_many() {
-	"$RESTIC" init -q --no-cache -r "$SHM/many" && fill "$SHM/many" &&
+	"$RESTIC" init -q --no-cache -r "$SHM/many" && quick "$SHM/many" &&
+		fill "$SHM/many" &&
 		"$FERRY" forget -q -r "$SHM/many" --keep-last 2
 }
 check "a repository to prune" make_many

@@ -4,7 +4,7 @@
 # shellcheck source=tests/lib/e2e.sh
 . "$(dirname "$0")/../lib/e2e.sh"
 RESTIC=${RESTIC:-restic-new}
-need "$RESTIC" jq tar
+need "$RESTIC" jq tar openssl
 
 export RESTIC_PASSWORD=secret RESTIC_REPOSITORY=$SHM/repo
 export RESTIC_CACHE_DIR=$SHM/cache
@@ -107,6 +107,7 @@ mkdir other
 echo o >other/file
 make_tree
 exits 0 "a repository is made" init
+quick "$RESTIC_REPOSITORY"
 exits 0 "a first snapshot" backup --tag a,b --host one "$S"
 change_tree
 restic backup --host two "$S" "$SHM/other"
@@ -282,6 +283,7 @@ rm -rf "$SHM/killed"
 "$FERRY" init -r "$SHM/killed" --copy-chunker-params \
 	--from-repo "$RESTIC_REPOSITORY" >"$OUT" 2>"$ERR" ||
 	not_ok "copy: init like another" "$ERR"
+quick "$SHM/killed"
 # Enough to be killed amidst it.
 mkdir large
 for i in 1 2 3 4 5 6; do head -c 12000000 /dev/urandom >"large/$i"; done

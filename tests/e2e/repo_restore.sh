@@ -46,6 +46,7 @@ find "$S" -type s -delete # nobody would listen
 for judge in "${judges[@]}"; do
 	rm -rf "$R"
 	"$judge" init -q -r "$R"
+	quick "$R"
 	keep "$judge" "$S" # which cannot save the deepest
 	rm -rf "$SHM/ref"
 	"$judge" -r "$R" restore -q latest --target "$SHM/ref" >/dev/null 2>&1
@@ -60,6 +61,7 @@ done
 
 rm -rf "$R"
 exits 0 "ferry makes a repository" init
+quick "$R"
 (cd "$S" && "$FERRY" backup . -q) >"$OUT" 2>"$ERR" </dev/null
 is "ferry saves the tree" $? 0
 fresh
@@ -116,7 +118,8 @@ ln "$S/d/two" "$S/d/sub/two-again"
 ln -s one "$S/d/link"
 head -c 3000000 /dev/urandom >"$S/d/big"
 touch -d '2020-01-01' "$S/d/one"
-ferry init && (cd "$S" && "$FERRY" backup -q .) >"$OUT" 2>"$ERR"
+ferry init && quick "$R" &&
+	(cd "$S" && "$FERRY" backup -q .) >"$OUT" 2>"$ERR"
 
 prepare() {
 	rm -rf "$T"
@@ -294,7 +297,8 @@ for i in range(3000):
 with open(sys.argv[1] + "/large", "wb") as f:
     f.write(rng.randbytes(60000000))
 END
-ferry init && (cd "$S" && "$FERRY" backup -q .) >"$OUT" 2>"$ERR"
+ferry init && quick "$R" &&
+	(cd "$S" && "$FERRY" backup -q .) >"$OUT" 2>"$ERR"
 content_of "$S" >"$SHM/wanted"
 # Every file that has its own name has its content.
 whole() {
