@@ -14,12 +14,14 @@ of_process() {
 		"/proc/$(mount_pid)/status"
 }
 
+takes_less() { [ "$(of_process "$1")" -lt "$2" ]; }
+
 # What a sanitizer takes beside is no concern of ours.
 below() {
 	if [ -n "$FERRY_SAN" ]; then
 		skipped "$1: with a sanitizer"
 	else
-		check "$1" test "$(of_process "$2")" -lt "$3"
+		check "$1" until_true takes_less "$2" "$3"
 	fi
 }
 
@@ -33,7 +35,7 @@ check 'down' down
 wait
 
 # ---- descriptors -----------------------------------------------------------
-few_files() { (ulimit -Sn 256 && up); }
+few_files() { (ulimit -Sn 256 && up --transfers 4); }
 check 'a mount begins where few files may be open' few_files
 check 'two thousand are open in it at once' /usr/bin/python3 -c '
 import os, resource, sys
@@ -48,5 +50,50 @@ for i, f in enumerate(files):
     os.close(f)' "$MNT"
 check 'down' down
 is 'and the place has them' "$(find "$PLACE" -type f | wc -l)" 2001
+
+# ---- 200,000 entries -------------------------------------------------------
+MANY=$SHM/many
+mkdir "$MANY"
+/usr/bin/python3 -c '
+import os, sys
+os.chdir(sys.argv[1])
+open("one", "w").close()
+for d in range(1000):
+    os.mkdir("%03d" % d)
+    for f in range(200):
+        os.link("one", "%03d/%d" % (d, f))' "$MANY"
+known() {
+	ferry mount status --json "$MNT"
+	echo "$(($(field files) + $(field dirs)))"
+}
+# all_but N: as many are in memory at last.
+all_but() {
+	local i
+	for ((i = 0; i < 240; i++)); do
+		[ "$(known)" -gt "$1" ] || return 0
+		sleep 0.5
+	done
+	known
+	return 1
+}
+tree() { find "$1" -printf '%P %y\n' | sort | sha256sum; }
+
+check 'a place with 200,000 entries is mounted' \
+	ferry mount --daemon "$MANY" "$MNT"
+is 'all are seen' "$(tree "$MNT")" "$(tree "$MANY")"
+check 'and known' test "$(known)" -gt 200000
+check 'some are deleted' rm -r "$MNT/007" "$MNT/008/1"
+check 'or renamed' mv "$MNT/009" "$MNT/100/in"
+check 'or moved to a folder of before' mv "$MNT/010/5" "$MNT/011/five"
+check 'or made' mkdir "$MNT/012/new"
+check 'when nobody uses them most are known no longer' all_but 80000
+below 'and take no memory' VmRSS 64
+is 'what was deleted is gone' "$(find "$MNT/008" -type f | wc -l)" 199
+check 'what was renamed has another name' test -e "$MNT/100/in/5" -a \
+	! -e "$MNT/009" -a -e "$MNT/011/five" -a ! -e "$MNT/010/5"
+exits 0 'it is sent' mount flush "$MNT"
+is 'all are seen again' "$(tree "$MNT")" "$(tree "$MANY")"
+check 'and are known no longer, again' all_but 80000
+check 'down' down
 
 e2e_end
