@@ -157,6 +157,10 @@ static int check_end(struct vfs *v, struct op *op)
 	had = store_fact(v, op, "boot", &before);
 	if (had < 0 || store_fact(v, op, "clean", &clean) < 0)
 		goto out;
+	if (!had && syncfs(v->data_fd) < 0) { /* the folders were just made */
+		err_sys(&op->err, "sync \"%s\"", v->dir);
+		goto out;
+	}
 	cut = now.len == 0 || strcmp(before.data, now.data) != 0;
 	if (store_replay(v, op, cut) < 0)
 		goto out;
