@@ -36,7 +36,7 @@ trap mount_clean EXIT
 # can_mount: ends the tests, saying so, where nobody can.
 can_mount() {
 	if [ ! -w /dev/fuse ] || ! is_root; then
-		skipped "needs /dev/fuse, and root"
+		not_ok "needs /dev/fuse, and root"
 		e2e_end
 	fi
 	[ -z "$FERRY_SAN" ] || MOUNT_WAIT=60

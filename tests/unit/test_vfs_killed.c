@@ -193,6 +193,23 @@ static void still_at_a(void)
 	CHECK(be_put(t->in, &b.p.op, "a", &src.base, &opt, NULL) == 0);
 }
 
+#define LONG_AGO (INT64_C(1600000000) * NS_PER_SEC)
+
+static void put_old(const char *path, unsigned seed)
+{
+	struct bytes_source src = bytes_source(seed, 5000);
+	struct put_opt opt = { .mode = PUT_ANY, .mtime = LONG_AGO };
+
+	CHECK(be_put(t->in, &b.p.op, path, &src.base, &opt, NULL) == 0);
+}
+
+/* Only their bytes tell them apart. */
+static void two_alike(void)
+{
+	put_old("a", 1);
+	put_old("b", 4);
+}
+
 static const struct scene scenes[] = {
 	{ "new, then changed", NULL, make_a, CALL_PUT, NULL, change_a, "a=2 ",
 	  0, 1 },
@@ -237,6 +254,8 @@ static const struct scene scenes[] = {
 	  b_to_c, "c=1 ", 0, 1 },
 	{ "moved by half, then deleted", make_a, a_to_b, CALL_MOVE, still_at_a,
 	  no_b, "", 0, 1 },
+	{ "over one that looks alike, not begun", two_alike, a_to_b, CALL_MOVE,
+	  two_alike, NULL, "b=1 ", 0, 1 },
 	{ "a folder, then renamed", NULL, make_d, CALL_MKDIR, NULL, d_to_e,
 	  "e/ ", 0, 1 },
 	{ "a folder, then deleted", NULL, make_d, CALL_MKDIR, NULL, no_d, "", 0,
