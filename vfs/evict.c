@@ -72,6 +72,7 @@ static bool evict_one(struct vfs *v, struct op *op, uint64_t ino, bool in_use)
 	is = n && n->kind == ENTRY_FILE &&
 	     (in_use || (n->opens == 0 && !n->content)) &&
 	     !(n->flags & (NODE_DIRTY | NODE_LOCAL | NODE_NEW)) &&
+	     !(n->opens && n->flags & (NODE_GONE | NODE_DROPPED)) &&
 	     !pin_covers(n);
 	if (is) {
 		node_hold(n);

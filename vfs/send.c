@@ -470,8 +470,37 @@ static int plan(struct job *j)
 
 /* -------------------------------------------------------------------------- */
 
+/*
+ * Who has a file open reads it to its end, though its name was given up: what
+ * the place is about to lose is fetched first.
+ */
+static int fetch_for_readers(struct job *j, struct node *n)
+{
+	const struct err *e = &j->op->err;
+	struct content *c;
+	bool wanted;
+	int rc;
+
+	vfs_lock(j->v);
+	wanted = n && n->flags & NODE_GONE && n->opens && !all_here(n);
+	vfs_unlock(j->v);
+	if (!wanted)
+		return 0;
+	rc = content_get(j->v, j->op, n, &c);
+	if (rc == 0) {
+		rc = content_need(j->v, j->op, c, 0, INT64_MAX);
+		content_put(j->v, c);
+	}
+	if (rc < 0 && (err_info(e->kind)->retry || e->kind == ERR_CANCELED))
+		return -1;
+	err_clear(&j->op->err); /* it has gone, or there is no room */
+	return 0;
+}
+
 static int act(struct job *j)
 {
+	if (fetch_for_readers(j, j->n) < 0 || fetch_for_readers(j, j->over) < 0)
+		return -1;
 	switch (j->action) {
 	case ACT_MKDIR: return send_mkdir(j);
 	case ACT_PUT: return send_put(j);

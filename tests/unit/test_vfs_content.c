@@ -453,6 +453,35 @@ static struct pin_sums pins(void)
 	return s;
 }
 
+static void who_has_it_open_reads_on_when_it_is_deleted(void)
+{
+	struct vfs_file *f, *g, *h;
+
+	bed_begin(&b, ":mem:");
+	b.opt.cache_size = 1000;
+	bed_reopen(&b);
+	CHECK(put_bytes(&b.p, b.be, "f", 1, 40 * MIB) == 0);
+	CHECK(put_bytes(&b.p, b.be, "g", 2, 2 * MIB) == 0);
+	CHECK(put_bytes(&b.p, b.be, "over", 3, 100) == 0);
+	f = open_file("f", O_RDONLY);
+	g = open_file("g", O_RDONLY);
+	check_bytes(f, 1, 0, 10);
+	check_bytes(g, 2, 0, 10);
+	CHECK(bed_unlink(&b, "f") == 0);
+	CHECK(bed_rename(&b, "over", "g", 0) == 0);
+	CHECK(evict(b.v, &b.p.op) == 0);
+	bed_flush(&b);
+	CHECK(evict(b.v, &b.p.op) == 0);
+	check_bytes(f, 1, 39 * MIB, 1000);
+	check_bytes(g, 2, MIB, 1000);
+	h = open_file("g", O_RDONLY);
+	check_bytes(h, 3, 0, 100);
+	vfs_release(b.v, h);
+	vfs_release(b.v, g);
+	vfs_release(b.v, f);
+	bed_end(&b);
+}
+
 static void what_is_pinned_comes_and_stays(void)
 {
 	struct trick *t = bed_begin_trick(&b, ":mem:");
@@ -497,6 +526,7 @@ int main(void)
 	RUN(the_rest_of_a_changed_file_is_never_of_another);
 	RUN(more_than_the_budget_goes_but_not_what_is_only_here);
 	RUN(a_file_that_is_larger_than_the_budget_is_read);
+	RUN(who_has_it_open_reads_on_when_it_is_deleted);
 	RUN(without_a_cache_what_was_read_goes);
 	RUN(small_neighbours_are_fetched_ahead);
 	RUN(what_is_pinned_comes_and_stays);
