@@ -44,7 +44,8 @@ static int find(struct op *op, DIR *d, const char *mounts, const char *dir,
 			continue;
 		folder = arena_printf(&op->arena, "%s/%s", mounts, e->d_name);
 		at = client_recorded(op, folder);
-		if (!at || !where_is_below(dir, at, &rest) || strlen(at) < longest)
+		if (!at || !where_is_below(dir, at, &rest) ||
+		    strlen(at) < longest)
 			continue;
 		fd = socket_connect(op, folder);
 		if (fd < 0)

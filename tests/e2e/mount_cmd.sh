@@ -265,10 +265,10 @@ if is_root; then
 					"$DISK/theirmnt" 2>"$ERR" ;;
 		esac
 	EOF
+	export DISK SHM ERR FERRY
 	as_user() {
-		DISK=$DISK SHM=$SHM ERR=$ERR FERRY=$FERRY HOME=$DISK/theirs \
-			FERRY_STATE_DIR=$DISK/theirs/s \
-			FERRY_CACHE_DIR=$DISK/theirs/c \
+		env HOME="$DISK/theirs" FERRY_STATE_DIR="$DISK/theirs/s" \
+			FERRY_CACHE_DIR="$DISK/theirs/c" \
 			unshare -m sh "$DISK/as-user" "$1"
 	}
 	check 'a user mounts, writes and unmounts what is his' as_user all
