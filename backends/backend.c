@@ -433,12 +433,20 @@ static bool has_moved(struct backend *be, struct op *op, struct backend *from,
 int be_move_dir(struct backend *be, struct op *op, struct backend *from,
 		const char *src, const char *dst)
 {
+	struct err before;
+
 	if (call_enter(be, op, dst, BE_MOVE_DIR) < 0)
 		return -1;
 	for (unsigned n = 1; be->ops->move_dir(be, op, from, src, dst) < 0;
 	     n++) {
 		if (n > 1 && has_moved(be, op, from, src, dst))
 			return 0;
+		/* an earlier try may have come to its half: what stopped it? */
+		if (n > 1 && op->err.kind == ERR_EXISTS) {
+			op->err = before;
+			return call_fail(from, op, "move", src);
+		}
+		before = op->err;
 		if (!call_again(be, op, n))
 			return call_fail(from, op, "move", src);
 	}

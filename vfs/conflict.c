@@ -40,7 +40,7 @@ static void add_cut(struct buf *b, const char *s, size_t len, size_t n)
 }
 
 /* "report.txt" -> "report.conflict-HOST-20261122-081500.txt" */
-static void conflict_name(const char *name, unsigned tries, struct buf *out)
+void conflict_name(const char *name, unsigned tries, struct buf *out)
 {
 	const char *dot = strrchr(name, '.');
 	struct buf mark = BUF_INIT;

@@ -221,6 +221,9 @@ int send_look(struct job *j)
 		rc = is_copy(j, &now, &old);
 	if (rc < 0)
 		return -1;
+	if (stayed && now.kind == ENTRY_DIR && old.kind == ENTRY_DIR &&
+	    rest_is_ours(j))
+		return send_rest(j);
 	vfs_lock(v);
 	if (rc > 0 && !((j->n->flags | j->to->flags) & NODE_DROPPED))
 		arrived(j, &now, stayed ? &old : NULL);

@@ -201,6 +201,9 @@ static int move_refused(struct job *j, bool insist)
 		return -1;
 	if (!from || src.kind != (enum entry_kind)j->n->kind)
 		return source_is_gone(j, to ? &dst : NULL);
+	if (to && src.kind == ENTRY_DIR && dst.kind == ENTRY_DIR &&
+	    rest_is_ours(j))
+		return send_rest(j);
 	if (!to && j->over)
 		return over_is_gone(j);
 	rc = to && j->over ? unsure_arrived(j, NULL, j->to, j->to_name,

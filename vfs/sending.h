@@ -179,6 +179,10 @@ const struct unsure *unsure_elsewhere(struct vfs *v, const struct node *n);
    (NULL); or NULL. */
 struct node *unsure_at(struct vfs *v, const struct node *dir, const char *name,
 		       const struct node *but);
+/* With the lock: whether its move from there to there may be done, or half. */
+bool unsure_is_move(struct vfs *v, const struct node *n,
+		    const struct node *from, const struct node *to,
+		    const char *name);
 /* With the lock: whether a kill came while something was done with it. */
 bool unsure_was_opened(struct vfs *v, const struct node *n);
 /* With the lock: it is dropped; what may be of it is to be deleted. */
@@ -219,7 +223,15 @@ int send_mkdir(struct job *j) MUST_CHECK; /* send_move.c */
 int send_move(struct job *j) MUST_CHECK;
 int send_delete(struct job *j) MUST_CHECK;
 
+/* ---- send_rest.c; without the lock --------------------------------------- */
+/* Both folders of a move are there: were they left so by a try of ours? */
+bool rest_is_ours(struct job *j);
+/* Then it is brought to its end; and noted. */
+int send_rest(struct job *j) MUST_CHECK;
+
 /* ---- conflict.c ---------------------------------------------------------- */
+/* "a.txt" -> "a.conflict-HOST-DATE.txt", another one for each `tries`. */
+void conflict_name(const char *name, unsigned tries, struct buf *out);
 /*
  * `now` stands where the job was to bring its node, and is somebody else's: it
  * is shown there, and the node goes aside.

@@ -211,6 +211,24 @@ bool unsure_was_opened(struct vfs *v, const struct node *n)
 	return false;
 }
 
+bool unsure_is_move(struct vfs *v, const struct node *n,
+		    const struct node *from, const struct node *to,
+		    const char *name)
+{
+	const struct unsures *all = &v->sending->unsure;
+
+	if (!(n->flags & NODE_UNSURE) || !from)
+		return false;
+	for (size_t i = 0; i < all->n; i++) {
+		const struct unsure *u = &all->at[i];
+
+		if (u->n == n && u->from == from && u->to == to &&
+		    strcmp(u->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* What was deleted there has the name: then the one or the other is there. */
 static void hand_over(struct unsure *u, struct vfs *v, struct node *heir)
 {

@@ -210,6 +210,76 @@ static void two_alike(void)
 	put_old("b", 4);
 }
 
+static void make_d_with_both(void)
+{
+	make_d();
+	write_here("d/a", 1, 5000);
+	write_here("d/b", 4, 700);
+	CHECK(bed_mkdir(&b, "d/c") == 0);
+	write_here("d/c/a", 5, 5000);
+	write_here("d/c/b", 6, 700);
+}
+
+static void back(const char *src, const char *dst)
+{
+	const struct put_opt opt = { .mtime = MTIME_UNKNOWN,
+				     .mode = PUT_CREATE };
+
+	CHECK(be_move(t->in, &b.p.op, t->in, src, NULL, dst, &opt, NULL) == 0);
+}
+
+/* Some services move the files of a folder one by one. */
+static void half_of_d_stays(void)
+{
+	CHECK(be_mkdir(t->in, &b.p.op, "d/c") == 0);
+	back("e/a", "d/a");
+	back("e/c/b", "d/c/b");
+}
+
+static void all_of_d_stays(void)
+{
+	CHECK(be_move_dir(t->in, &b.p.op, t->in, "e", "d") == 0);
+	CHECK(be_mkdir(t->in, &b.p.op, "e") == 0);
+}
+
+/* One was copied, and not yet deleted. */
+static void a_is_in_both(void)
+{
+	half_of_d_stays();
+	CHECK(put_bytes(&b.p, t->in, "e/a", 1, 5000) == 0);
+}
+
+static void somebody_is_in_both(void)
+{
+	half_of_d_stays();
+	CHECK(put_bytes(&b.p, t->in, "e/a", 9, 5000) == 0);
+	CHECK(put_bytes(&b.p, t->in, "e/x", 7, 10) == 0);
+	CHECK(put_bytes(&b.p, t->in, "d/y", 8, 10) == 0);
+}
+
+static void e_a_changed(void)
+{
+	write_here("e/a", 3, 5000);
+	write_here("e/c/a", 2, 5000);
+}
+
+static void all_of_e_goes(void)
+{
+	CHECK(bed_unlink(&b, "e/a") == 0 && bed_unlink(&b, "e/b") == 0);
+	CHECK(bed_unlink(&b, "e/c/a") == 0 && bed_unlink(&b, "e/c/b") == 0);
+	CHECK(bed_rmdir(&b, "e/c") == 0 && bed_rmdir(&b, "e") == 0);
+}
+
+static void a_goes_back(void)
+{
+	make_d();
+	CHECK(bed_rename(&b, "e/a", "d/a", 0) == 0);
+}
+
+#define HALVES(dir)                                                        \
+	dir "/ " dir "/a=1 " dir "/b=4 " dir "/c/ " dir "/c/a=5 " dir "/c" \
+	    "/b=6 "
+
 static const struct scene scenes[] = {
 	{ "new, then changed", NULL, make_a, CALL_PUT, NULL, change_a, "a=2 ",
 	  0, 1 },
@@ -264,6 +334,22 @@ static const struct scene scenes[] = {
 	  NULL, e_to_f, "f/ f/a=1 ", 0, 1 },
 	{ "a folder moved, then filled", make_d_with_a, d_to_e, CALL_MOVE_DIR,
 	  NULL, NULL, "e/ e/a=1 ", 0, 1 },
+	{ "half a folder moved", make_d_with_both, d_to_e, CALL_MOVE_DIR,
+	  half_of_d_stays, NULL, HALVES("e"), 0, 1 },
+	{ "half a folder moved, of which only it was made", make_d_with_both,
+	  d_to_e, CALL_MOVE_DIR, all_of_d_stays, NULL, HALVES("e"), 0, 1 },
+	{ "half a folder moved, one file of it copied", make_d_with_both,
+	  d_to_e, CALL_MOVE_DIR, a_is_in_both, NULL, HALVES("e"), 0, 1 },
+	{ "half a folder moved, then again", make_d_with_both, d_to_e,
+	  CALL_MOVE_DIR, half_of_d_stays, e_to_f, HALVES("f"), 0, 1 },
+	{ "half a folder moved, then changed", make_d_with_both, d_to_e,
+	  CALL_MOVE_DIR, half_of_d_stays, e_a_changed,
+	  "e/ e/a=3 e/b=4 e/c/ e/c/a=2 e/c/b=6 ", 0, 1 },
+	{ "half a folder moved, then deleted", make_d_with_both, d_to_e,
+	  CALL_MOVE_DIR, half_of_d_stays, all_of_e_goes, "", 0, 1 },
+	{ "half a folder moved, then some of it back", make_d_with_both, d_to_e,
+	  CALL_MOVE_DIR, half_of_d_stays, a_goes_back,
+	  "d/ d/a=1 e/ e/b=4 e/c/ e/c/a=5 e/c/b=6 ", 0, 1 },
 	{ "a file in a folder, which goes", NULL, make_d_with_a, CALL_PUT, NULL,
 	  all_of_d_goes, "", 0, 1 },
 	{ "a file in a folder, which moves", NULL, make_d_with_a, CALL_PUT,
@@ -279,6 +365,10 @@ static const struct scene scenes[] = {
 	  somebody_writes_a, a_to_b, "a=9 b=1 ", 0, 1 },
 	{ "new and deleted, and there changed", NULL, make_a, CALL_PUT,
 	  somebody_writes_a, no_a, "a=9 ", 0, 1 },
+	{ "half a folder moved, and somebody in both", make_d_with_both, d_to_e,
+	  CALL_MOVE_DIR, somebody_is_in_both, NULL,
+	  "e/ e/a=9 e/a.conflict=1 e/b=4 e/c/ e/c/a=5 e/c/b=6 e/x=7 e/y=8 ", 1,
+	  1 },
 	{ "moved, and then changed by both", make_a, a_to_b, CALL_MOVE,
 	  somebody_writes_b, b_changed, "b=9 b.conflict=3 ", 1, 1 },
 };

@@ -503,6 +503,44 @@ static void answers_that_are_lost_do_no_harm(void)
 	end();
 }
 
+/* As a service that moves a folder file by file, and fails half-way. */
+static void half_of_n2_goes_back(struct trick *tr, enum call c,
+				 const char *path)
+{
+	const struct put_opt opt = { .mtime = MTIME_UNKNOWN,
+				     .mode = PUT_CREATE };
+	struct op op = op_begin(&b.p.cancel);
+
+	(void)path;
+	if (c == CALL_MOVE_DIR && tr->n[c] == 2) {
+		CHECK(be_mkdir(tr->in, &op, "n") == 0);
+		CHECK(be_move(tr->in, &op, tr->in, "n2/a", NULL, "n/a", &opt,
+			      NULL) == 0);
+	}
+	op_end(&op);
+}
+
+static void half_a_folder_moved_is_no_conflict(void)
+{
+	/* whoever it is that tries again */
+	for (unsigned tries = 1; tries <= 2; tries++) {
+		begin(":mem:");
+		put("n/a", 1, 100);
+		put("n/b", 2, 100);
+		CHECK_NAMES(&b, "n", "a b ");
+		t->base.tries = tries;
+		t->meet = half_of_n2_goes_back;
+		atomic_store(&t->after[CALL_MOVE_DIR], 1);
+		CHECK(bed_rename(&b, "n", "n2", 0) == 0);
+		bed_flush(&b);
+		CHECK_TREE("n2/ n2/a n2/b ");
+		CHECK_NAMES(&b, "", "n2 ");
+		CHECK_NAMES(&b, "n2", "a b ");
+		CHECK(status().conflicts == 0 && status().queued == 0);
+		end();
+	}
+}
+
 static void failures_before_the_work_do_no_harm(void)
 {
 	begin(":mem:");
@@ -874,6 +912,7 @@ int main(void)
 	RUN(the_same_content_on_both_sides_is_no_conflict);
 	RUN(a_folder_made_on_both_sides_is_one);
 	RUN(answers_that_are_lost_do_no_harm);
+	RUN(half_a_folder_moved_is_no_conflict);
 	RUN(failures_before_the_work_do_no_harm);
 	RUN(what_is_refused_is_said_and_tried_again);
 	RUN(a_flush_sends_what_is_below_its_path_only);

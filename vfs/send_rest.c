@@ -1,0 +1,176 @@
+/*
+ * A folder's move that came to its half: both folders are there, since some
+ * services have it moved file by file.  What is left of the source follows;
+ * what somebody has put into either stays.
+ */
+#include <string.h>
+
+#include "backends/listing.h"
+#include "vfs/sending.h"
+
+enum { DEPTH_MAX = 200, NAMES_MOST = 20 };
+
+static const char *join(struct job *j, const char *dir, const char *name)
+{
+	return arena_printf(&j->op->arena, "%s/%s", dir, name);
+}
+
+/* It may take its time: of what has no hash there, both are read. */
+static int same_content(struct job *j, const char *a, const struct entry *ea,
+			const char *b, const struct entry *eb)
+{
+	const unsigned want = 1u << HASH_SHA256;
+	struct digests of_a = { 0 }, of_b = { 0 };
+	int rc;
+
+	if (ea->kind != ENTRY_FILE || eb->kind != ENTRY_FILE ||
+	    (ea->size != eb->size && ea->size != SIZE_UNKNOWN &&
+	     eb->size != SIZE_UNKNOWN))
+		return 0;
+	rc = digests_compare(&ea->hash, &eb->hash);
+	if (rc >= 0)
+		return rc;
+	if (place_hash(j, a, ea, want, &of_a) < 0 ||
+	    place_hash(j, b, eb, want, &of_b) < 0)
+		return -1;
+	return digests_compare(&of_a, &of_b) == 1;
+}
+
+static int move_one(struct job *j, const char *src, const struct entry *e,
+		    const char *dst)
+{
+	const struct put_opt opt = { .mtime = MTIME_UNKNOWN,
+				     .mode = PUT_CREATE };
+	struct backend *be = j->v->be;
+
+	return job_heard(
+		j, e->kind == ENTRY_DIR
+			   ? be_move_dir(be, j->op, be, src, dst)
+			   : be_move(be, j->op, be, src, e, dst, &opt, NULL));
+}
+
+/* Somebody else has something of that name in the folder: both are kept. */
+static int move_aside(struct job *j, const char *src, const struct entry *e,
+		      const char *dir)
+{
+	struct buf name = BUF_INIT;
+	int rc = -1;
+
+	for (unsigned i = 0; rc < 0 && i < NAMES_MOST; i++) {
+		err_clear(&j->op->err);
+		conflict_name(e->name, i, &name);
+		rc = move_one(j, src, e, join(j, dir, name.data));
+		if (rc < 0 && j->op->err.kind != ERR_EXISTS)
+			break;
+	}
+	if (rc == 0) {
+		vfs_lock(j->v);
+		j->v->count.conflicts++;
+		vfs_unlock(j->v);
+		vfs_tell(j->v,
+			 "%s was to be moved to %s, where something else has "
+			 "come meanwhile: it is now %s",
+			 src, dir, name.data);
+	}
+	buf_free(&name);
+	return rc;
+}
+
+static int move_all(struct job *j, const char *src, const char *dst,
+		    unsigned depth);
+
+/* There is something at `b`, too, which is `there`. */
+static int meet(struct job *j, const char *a, const struct entry *e,
+		const char *dst, const char *b, const struct entry *there,
+		unsigned depth)
+{
+	struct entry now;
+	int rc;
+
+	if (e->kind == ENTRY_DIR && there->kind == ENTRY_DIR)
+		return move_all(j, a, b, depth + 1);
+	rc = job_look(j, a, &now);
+	if (rc <= 0)
+		return rc;
+	now.name = e->name;
+	rc = same_content(j, a, &now, b, there);
+	if (rc == 0)
+		return move_aside(j, a, &now, dst);
+	/* it was copied, and is yet to be deleted */
+	if (rc > 0)
+		rc = job_heard(j, be_unlink(j->v->be, j->op, a));
+	return rc;
+}
+
+static int move_entry(struct job *j, const char *src, const char *dst,
+		      const struct entry *e, unsigned depth)
+{
+	const char *a = join(j, src, e->name), *b = join(j, dst, e->name);
+	struct entry there;
+	int rc = job_look(j, b, &there);
+
+	if (rc == 0)
+		rc = move_one(j, a, e, b);
+	else if (rc > 0)
+		rc = meet(j, a, e, dst, b, &there, depth);
+	if (rc < 0 && is_missing(&j->op->err)) {
+		/* somebody has taken it away */
+		err_clear(&j->op->err);
+		return 0;
+	}
+	return rc;
+}
+
+static int move_all(struct job *j, const char *src, const char *dst,
+		    unsigned depth)
+{
+	struct listing l = LISTING_INIT;
+	struct backend *be = j->v->be;
+	struct posix_meta m;
+	struct entry e;
+	int rc = -1;
+
+	if (depth > DEPTH_MAX)
+		err_set(&j->op->err, ERR_CORRUPT,
+			"folders without end in each other");
+	else
+		rc = job_heard(j, be_list(be, j->op, src, &l));
+	while (rc == 0 && (rc = listing_next(&l, j->op, &e, &m)) == 1)
+		rc = move_entry(j, src, dst, &e, depth);
+	listing_free(&l);
+	if (rc == 0)
+		rc = job_heard(j, be_rmdir(be, j->op, src));
+	if (rc < 0 && is_missing(&j->op->err)) {
+		err_clear(&j->op->err);
+		rc = 0;
+	}
+	return rc;
+}
+
+bool rest_is_ours(struct job *j)
+{
+	bool ours;
+
+	vfs_lock(j->v);
+	ours = j->n->kind == ENTRY_DIR &&
+	       unsure_is_move(j->v, j->n, j->from, j->to, j->to_name);
+	vfs_unlock(j->v);
+	return ours && be_can(j->v->be, BE_MOVE | BE_MOVE_DIR);
+}
+
+int send_rest(struct job *j)
+{
+	struct vfs *v = j->v;
+
+	err_clear(&j->op->err);
+	if (move_all(j, j->from_path.data, j->to_path.data, 0) < 0)
+		return -1;
+	vfs_lock(v);
+	job_stale(j, j->from);
+	job_stale(j, j->to);
+	job_stale(j, j->n);
+	if (!((j->n->flags | j->to->flags) & NODE_DROPPED))
+		job_arrived(j, NULL);
+	vfs_unlock(v);
+	return 0;
+}
