@@ -83,6 +83,26 @@ int place_hash(struct job *j, const char *path, const struct entry *now,
 	return 0;
 }
 
+int same_at_place(struct job *j, const char *a, const struct entry *ea,
+		  const char *b, const struct entry *eb)
+{
+	const unsigned want = 1u << HASH_SHA256;
+	struct digests of_a, of_b;
+	int rc;
+
+	if (ea->kind != ENTRY_FILE || eb->kind != ENTRY_FILE ||
+	    (ea->size != eb->size && ea->size != SIZE_UNKNOWN &&
+	     eb->size != SIZE_UNKNOWN))
+		return 0;
+	rc = digests_compare(&ea->hash, &eb->hash);
+	if (rc >= 0)
+		return rc;
+	if (place_hash(j, a, ea, want, &of_a) < 0 ||
+	    place_hash(j, b, eb, want, &of_b) < 0)
+		return -1;
+	return digests_compare(&of_a, &of_b) == 1;
+}
+
 /* Takes what the place has, and compares it with what is here. */
 struct comparer {
 	struct sink sink;

@@ -178,29 +178,6 @@ static int look_again(struct job *j)
 	return 0;
 }
 
-/*
- * Both are there.  Either it was copied and not deleted yet, or nothing has
- * happened, and what it was to replace only looks like it: as old, as large,
- * so with Apache's ETag.  1, 0, -1.
- */
-static int is_copy(struct job *j, const struct entry *now,
-		   const struct entry *old)
-{
-	const unsigned want = 1u << HASH_SHA256;
-	struct digests a, b;
-	int same = digests_compare(&now->hash, &old->hash);
-
-	if (now->kind != ENTRY_FILE || old->kind != ENTRY_FILE ||
-	    now->size != old->size)
-		return 0;
-	if (same >= 0)
-		return same;
-	if (place_hash(j, j->to_path.data, now, want, &a) < 0 ||
-	    place_hash(j, j->from_path.data, old, want, &b) < 0)
-		return -1;
-	return digests_compare(&a, &b) == 1;
-}
-
 int send_look(struct job *j)
 {
 	struct entry now, old;
@@ -217,8 +194,14 @@ int send_look(struct job *j)
 	if (rc > 0)
 		rc = unsure_arrived(j, j->n, j->to, j->to_name, j->to_path.data,
 				    &now);
+	/*
+	 * Both are there.  Either it was copied and not deleted yet, or nothing
+	 * has happened, and what it was to replace only looks like it: as old,
+	 * as large, so with Apache's ETag.
+	 */
 	if (rc > 0 && stayed)
-		rc = is_copy(j, &now, &old);
+		rc = same_at_place(j, j->to_path.data, &now, j->from_path.data,
+				   &old);
 	if (rc < 0)
 		return -1;
 	if (stayed && now.kind == ENTRY_DIR && old.kind == ENTRY_DIR &&

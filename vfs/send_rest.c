@@ -15,27 +15,6 @@ static const char *join(struct job *j, const char *dir, const char *name)
 	return arena_printf(&j->op->arena, "%s/%s", dir, name);
 }
 
-/* It may take its time: of what has no hash there, both are read. */
-static int same_content(struct job *j, const char *a, const struct entry *ea,
-			const char *b, const struct entry *eb)
-{
-	const unsigned want = 1u << HASH_SHA256;
-	struct digests of_a = { 0 }, of_b = { 0 };
-	int rc;
-
-	if (ea->kind != ENTRY_FILE || eb->kind != ENTRY_FILE ||
-	    (ea->size != eb->size && ea->size != SIZE_UNKNOWN &&
-	     eb->size != SIZE_UNKNOWN))
-		return 0;
-	rc = digests_compare(&ea->hash, &eb->hash);
-	if (rc >= 0)
-		return rc;
-	if (place_hash(j, a, ea, want, &of_a) < 0 ||
-	    place_hash(j, b, eb, want, &of_b) < 0)
-		return -1;
-	return digests_compare(&of_a, &of_b) == 1;
-}
-
 static int move_one(struct job *j, const char *src, const struct entry *e,
 		    const char *dst)
 {
@@ -93,7 +72,7 @@ static int meet(struct job *j, const char *a, const struct entry *e,
 	if (rc <= 0)
 		return rc;
 	now.name = e->name;
-	rc = same_content(j, a, &now, b, there);
+	rc = same_at_place(j, a, &now, b, there);
 	if (rc == 0)
 		return move_aside(j, a, &now, dst);
 	/* it was copied, and is yet to be deleted */

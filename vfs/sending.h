@@ -246,6 +246,10 @@ int same_bytes(struct job *j, struct content *c, const struct entry *now,
    at `path`, if it has to be read for them; none if it is another by then. */
 int place_hash(struct job *j, const char *path, const struct entry *now,
 	       unsigned want, struct digests *out) MUST_CHECK;
+/* Whether two files of the place, at `a` and `b`, have the same bytes; both are
+   read if no hash tells.  1, 0, -1. */
+int same_at_place(struct job *j, const char *a, const struct entry *ea,
+		  const char *b, const struct entry *eb) MUST_CHECK;
 /* The digests `want` (bits) of what is here. */
 int content_hash(struct content *c, struct op *op, unsigned want,
 		 struct digests *out) MUST_CHECK;
