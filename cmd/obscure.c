@@ -90,7 +90,8 @@ const struct cmd cmd_reveal = {
 	.summary = "print the password that was obscured",
 	.about = "Print the password behind what ferry obscure or rclone "
 		 "obscure printed. Without TEXT, or with -, that is one line "
-		 "of standard input.",
+		 "of standard input. A TEXT that begins with \"-\" comes "
+		 "after \"--\".",
 	.max_args = 1,
 	.examples = reveal_examples,
 	.run = reveal_run,

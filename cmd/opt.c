@@ -247,8 +247,12 @@ static int parse_letters(struct parser *p, const char *arg)
 		struct found f;
 
 		if (!find_letter(p, *c, &f))
-			return err_set(p->err, ERR_INVALID,
-				       "unknown flag -%c in \"-%s\"", *c, arg);
+			return err_set(
+				p->err, ERR_INVALID,
+				"unknown flag -%c in \"-%s\" (what begins "
+				"with \"-\" and is no flag comes after "
+				"\"--\")",
+				*c, arg);
 		if (opt_takes_value(f.opt) && c[1]) {
 			value = c[1] == '=' ? c + 2 : c + 1;
 		} else if (opt_takes_value(f.opt)) {

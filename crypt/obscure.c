@@ -9,6 +9,9 @@
 
 enum { IV_LEN = 16, TEXT_MAX = 1024 * 1024 };
 
+/* What "-" stands for in base64url (RFC 4648, 5). */
+enum { BASE64URL_DASH = 62 };
+
 /* rclone's, and so no secret. */
 static const uint8_t key[32] = {
 	0x9c, 0x93, 0x5b, 0x48, 0x73, 0x0a, 0x55, 0x4d, 0x6b, 0xfd, 0x7c,
@@ -37,9 +40,12 @@ void obscure(struct buf *b, const char *plain)
 {
 	size_t n = strlen(plain);
 	struct buf bytes = BUF_INIT;
+	uint8_t *iv = (uint8_t *)buf_room(&bytes, IV_LEN + n);
 
-	if (RAND_bytes((uint8_t *)buf_room(&bytes, IV_LEN + n), IV_LEN) != 1)
-		BUG("no random bytes");
+	do {
+		if (RAND_bytes(iv, IV_LEN) != 1)
+			BUG("no random bytes");
+	} while (iv[0] >> 2 == BASE64URL_DASH);
 	bytes.len = IV_LEN;
 	buf_add(&bytes, plain, n);
 	apply((const uint8_t *)bytes.data, bytes.data + IV_LEN, n);

@@ -7,7 +7,8 @@
 /*
  * rclone's "obscured" passwords: AES-256-CTR under a key that everyone knows,
  * the IV in front, in unpadded base64url.  They keep a password from being
- * read over a shoulder, from nothing else.
+ * read over a shoulder, from nothing else.  One of ours never begins with "-",
+ * which a command would take for a flag (one in 64 of rclone's does).
  */
 void obscure(struct buf *b, const char *plain);
 

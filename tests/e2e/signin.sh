@@ -80,7 +80,7 @@ is "and nothing is stored" "$(stored nas5 type)" ""
 rclone --config "$CONF" config create theirs webdav url=http://127.0.0.1:9/ \
 	vendor=other user=me pass="$SECRET" >"$SHM/check" 2>&1
 is "what rclone stored ferry reveals" \
-	"$("$FERRY" reveal "$(stored theirs pass)")" "$SECRET"
+	"$("$FERRY" reveal -- "$(stored theirs pass)")" "$SECRET"
 
 # -- ferry obscure, ferry reveal
 
@@ -91,6 +91,11 @@ is "obscure -: a line" \
 	"$SECRET"
 is "reveal -: a line" \
 	"$(rclone obscure "$SECRET" | "$FERRY" reveal -)" "$SECRET"
+# one in 64 of rclone's looks like a flag
+DASHED=-EIaJAEJDice0LyL8m6yk7UrQJVGFd6hQ_TN2NWceH3d-_W_gQ
+is "reveal: one that begins with -" "$("$FERRY" reveal -- $DASHED)" "$SECRET"
+exits 2 "which alone is a flag" reveal $DASHED
+says "and the error tells the way" 'comes after "--"'
 exits 2 "reveal refuses what is none" reveal hunter2
 never "without repeating it" hunter2 "$ERR"
 exits 2 "obscure without anything" obscure

@@ -36,6 +36,19 @@ static void what_was_obscured_is_revealed(void)
 	buf_free(&b);
 }
 
+/* It would be taken for a flag. */
+static void none_begins_with_a_dash(void)
+{
+	struct buf b = BUF_INIT;
+
+	for (int i = 0; i < 2000; i++) {
+		buf_reset(&b);
+		obscure(&b, "password");
+		CHECK(b.data[0] != '-');
+	}
+	buf_free(&b);
+}
+
 static void the_same_password_looks_different_each_time(void)
 {
 	struct buf a = BUF_INIT, b = BUF_INIT;
@@ -79,6 +92,7 @@ int main(void)
 {
 	RUN(what_rclone_obscured_is_revealed);
 	RUN(what_was_obscured_is_revealed);
+	RUN(none_begins_with_a_dash);
 	RUN(the_same_password_looks_different_each_time);
 	RUN(what_is_not_obscured_is_refused);
 	return 0;

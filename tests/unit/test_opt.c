@@ -171,7 +171,8 @@ static void errors_name_flag_value_and_what_is_expected(void)
 	check_error("--frobnicate", "unknown flag --frobnicate");
 	check_error("--no-transfers", "unknown flag --no-transfers, did you "
 				      "mean --transfers?");
-	check_error("-nx", "unknown flag -x in \"-nx\"");
+	check_error("-nx", "unknown flag -x in \"-nx\" (what begins with \"-\" "
+			   "and is no flag comes after \"--\")");
 	check_error("--transfers", "--transfers needs a value: N");
 	check_error("-t", "--transfers needs a value: N");
 	check_error("--transfers=x", "--transfers: \"x\" is not a whole "
