@@ -30,7 +30,7 @@ struct contents {
 	int64_t sync_at;      /* when they shall be; monotonic ns, 0 never */
 	bool in_memory;       /* DIR/data: there is no stable storage */
 	struct inos pins;
-	int64_t pins_at; /* when they are looked through; 0 never */
+	int64_t pins_at; /* when they are looked through */
 	bool stop;
 	pthread_cond_t pin_wake;
 	pthread_t tender, pinner;

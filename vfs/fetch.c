@@ -523,7 +523,9 @@ static int failed(struct vfs *v, struct op *op, struct content *c)
 			 "\"%s\" was changed here and at the place: what of "
 			 "the old one was not here yet is lost",
 			 path.data);
-		vfs_fail(op, EIO, "the rest of it is no longer at the place");
+		err_set(&op->err, ERR_CONFLICT,
+			"the rest of it is no longer at the place");
+		op->err.code = EIO; /* to programs */
 	}
 	buf_free(&path);
 	return -1;

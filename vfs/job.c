@@ -142,16 +142,22 @@ int job_folder_is_missing(struct job *j)
 	return rc;
 }
 
+int job_not_whole(struct job *j)
+{
+	return err_set(&j->op->err, ERR_IO,
+		       "it has changed at the place before all of it was "
+		       "here, so what was written here cannot be made whole: "
+		       "write all of it anew, or delete it to get the "
+		       "place's");
+}
+
 int job_set_new(struct job *j)
 {
 	struct node *n = j->n;
 
 	/* what a NEW file has no bytes of is taken for zeros */
 	if (!all_here(n))
-		return err_set(&j->op->err, ERR_CONFLICT,
-			       "it has changed at the place before all of it "
-			       "was here: what was written here cannot be made "
-			       "whole");
+		return job_not_whole(j);
 	if (n->kind == ENTRY_FILE) {
 		n->flags &= ~(uint32_t)NODE_PART;
 		n->flags |= NODE_WHOLE | NODE_DIRTY;

@@ -14,7 +14,7 @@
  * What is pinned is written down twice: as a flag of its node, which those
  * below it are asked about, and in the fact "pins", which a start begins with.
  * A thread goes through all of it from time to time, and fetches what is not
- * here.
+ * here.  It also tidies the place.
  */
 #define LOOK_EVERY (60 * NS_PER_SEC)
 #define FACT       "pins"
@@ -59,7 +59,7 @@ static int load_list(struct vfs *v, struct op *op)
 		if (parse_int(word, &ino) && ino > 0)
 			*inos_add(&t->pins) = (uint64_t)ino;
 	}
-	t->pins_at = t->pins.n ? clock_mono() : 0;
+	t->pins_at = clock_mono() + (t->pins.n ? 0 : LOOK_EVERY);
 	buf_free(&b);
 	return rc < 0 ? -1 : 0;
 }
@@ -229,6 +229,29 @@ static int fetch_pinned(struct vfs *v, struct op *op)
 	return rc;
 }
 
+/* What uploads that were broken off have left where listings came across it. */
+static void remove_strays(struct vfs *v, struct op *op)
+{
+	unsigned removed = 0;
+	bool offline;
+	int rc;
+
+	if (v->opt.read_only || !be_can(v->be, BE_STRAYS))
+		return;
+	vfs_lock(v);
+	offline = v->offline_until;
+	vfs_unlock(v);
+	if (offline)
+		return;
+	rc = be_strays(v->be, op, &removed);
+	if (removed)
+		log_info(v->be->name, "removed %u left-overs of broken runs",
+			 removed);
+	if (rc < 0 && op->err.kind != ERR_CANCELED)
+		log_info(v->be->name, "%s", op->err.msg);
+	err_clear(&op->err);
+}
+
 static void *keep_pinned(void *arg)
 {
 	struct vfs *v = arg;
@@ -240,19 +263,16 @@ static void *keep_pinned(void *arg)
 		struct timespec at = timespec_of(t->pins_at);
 		int rc;
 
-		if (!t->pins_at) {
-			pthread_cond_wait(&t->pin_wake, &t->lock);
-			continue;
-		}
 		if (clock_mono() < t->pins_at) {
 			pthread_cond_timedwait(&t->pin_wake, &t->lock, &at);
 			continue;
 		}
-		t->pins_at = t->pins.n ? clock_mono() + LOOK_EVERY : 0;
+		t->pins_at = clock_mono() + LOOK_EVERY;
 		pthread_mutex_unlock(&t->lock);
 		rc = fetch_pinned(v, &op);
 		if (rc < 0 && op.err.kind != ERR_CANCELED)
 			log_info(v->be->name, "%s", op.err.msg);
+		remove_strays(v, &op);
 		arena_reset(&op.arena);
 		pthread_mutex_lock(&t->lock);
 	}

@@ -319,30 +319,39 @@ static void way_out(const struct vfs *v, const struct node *n,
 		 (unsigned)fnv(v->dir, strlen(v->dir)), n->ino);
 }
 
+/* The nearest folder that is there already and does not itself go along. */
+static struct node *way_out_dir(const struct node *n)
+{
+	struct node *dir = n->parent;
+	struct buf path = BUF_INIT;
+
+	while (dir->parent &&
+	       (is_below(dir, n) || !node_remote_path(dir, &path)))
+		dir = dir->parent;
+	buf_free(&path);
+	return dir;
+}
+
+/*
+ * Where it would be brought out of a circle.  One that is in another folder,
+ * from an earlier circle, is not: that folder may be deleted since.
+ */
 static bool is_out(const struct vfs *v, const struct node *n)
 {
 	char name[WAY_OUT];
 
 	way_out(v, n, name);
-	return strcmp(node_rname(n), name) == 0;
+	return strcmp(node_rname(n), name) == 0 &&
+	       node_rparent(n) == way_out_dir(n);
 }
 
-/*
- * Out of a circle: to a name that is only ever ours, in the nearest folder
- * that is there already and does not itself go along.
- */
+/* Out of a circle: to a name that is only ever ours. */
 static void set_way_out(struct job *j)
 {
-	struct node *dir = j->n->parent;
-	struct buf path = BUF_INIT;
 	char name[WAY_OUT];
 
-	while (dir->parent &&
-	       (is_below(dir, j->n) || !node_remote_path(dir, &path)))
-		dir = dir->parent;
 	way_out(j->v, j->n, name);
-	set_target(j, dir, name);
-	buf_free(&path);
+	set_target(j, way_out_dir(j->n), name);
 }
 
 static void set_from(struct job *j)

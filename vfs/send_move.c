@@ -226,12 +226,53 @@ static int move_refused(struct job *j, bool insist)
 	return -1;
 }
 
+/* Whether there is something to carry, where the place cannot move it. */
+static int look_at_source(struct job *j, struct entry *src)
+{
+	int rc = job_look(j, j->from_path.data, src);
+
+	if (rc > 0 && src->kind == (enum entry_kind)j->n->kind)
+		return 0;
+	if (rc >= 0)
+		err_set(&j->op->err, ERR_NOT_FOUND, "it is not there any more");
+	return -1;
+}
+
+static int carry_file(struct job *j, const struct put_opt *opt)
+{
+	struct entry src, now;
+
+	err_clear(&j->op->err);
+	if (look_at_source(j, &src) < 0 ||
+	    copy_at_place(j, j->from_path.data, &src, j->to_path.data, opt,
+			  &now) < 0)
+		return move_refused(j, true);
+	if (j->seen && same_seen(j->v, j->seen, &src))
+		return copy_done(j, &src, &now);
+	/* what somebody has made of it goes along, and stays there, too */
+	move_done(j, NULL);
+	vfs_lock(j->v);
+	job_stale(j, j->from);
+	vfs_unlock(j->v);
+	return 0;
+}
+
 static int move_folder(struct job *j)
 {
 	struct backend *be = j->v->be;
+	struct entry src, dst;
 	int rc = job_heard(j, be_move_dir(be, j->op, be, j->from_path.data,
 					  j->to_path.data));
 
+	if (rc < 0 && j->op->err.kind == ERR_UNSUPPORTED) {
+		err_clear(&j->op->err);
+		rc = job_look(j, j->to_path.data, &dst);
+		if (rc == 0 && look_at_source(j, &src) == 0)
+			return carry_folder(j, &src);
+		if (rc > 0)
+			err_set(&j->op->err, ERR_EXISTS, "it is there already");
+		rc = -1;
+	}
 	if (rc < 0)
 		return move_refused(j, true);
 	move_done(j, j->seen ? j->seen : &j->want);
@@ -252,6 +293,8 @@ static int move_file(struct job *j)
 					  seen, j->to_path.data, &opt, &now));
 		if (rc == 0)
 			break;
+		if (j->op->err.kind == ERR_UNSUPPORTED)
+			return carry_file(j, &opt);
 		rc = move_refused(j, !seen);
 		if (rc <= 0)
 			return rc;

@@ -1,7 +1,8 @@
 /*
  * A folder's move that came to its half: both folders are there, since some
- * services have it moved file by file.  What is left of the source follows;
- * what somebody has put into either stays.
+ * services have it moved file by file, and between two disks we do so
+ * ourselves.  What is left of the source follows; what somebody has put into
+ * either stays.
  */
 #include <string.h>
 
@@ -15,22 +16,62 @@ static const char *join(struct job *j, const char *dir, const char *name)
 	return arena_printf(&j->op->arena, "%s/%s", dir, name);
 }
 
-static int move_one(struct job *j, const char *src, const struct entry *e,
-		    const char *dst)
+static const struct put_opt create = { .mtime = MTIME_UNKNOWN,
+				       .mode = PUT_CREATE };
+
+static int move_all(struct job *j, const char *src, const char *dst,
+		    unsigned depth);
+
+/* Where the place cannot move it. */
+static int carry_file(struct job *j, const char *src, const struct entry *e,
+		      const char *dst)
 {
-	const struct put_opt opt = { .mtime = MTIME_UNKNOWN,
-				     .mode = PUT_CREATE };
+	struct entry now;
+	int rc = copy_at_place(j, src, e, dst, &create, &now);
+
+	if (rc == 0)
+		rc = job_look(j, src, &now);
+	/* what was changed meanwhile is met next time */
+	if (rc > 0)
+		rc = same_seen(j->v, e, &now)
+			     ? job_heard(j, be_unlink(j->v->be, j->op, src))
+			     : 0;
+	return rc;
+}
+
+static int carry_dir(struct job *j, const char *src, const struct entry *e,
+		     const char *dst, unsigned depth)
+{
 	struct backend *be = j->v->be;
 
-	return job_heard(
-		j, e->kind == ENTRY_DIR
-			   ? be_move_dir(be, j->op, be, src, dst)
-			   : be_move(be, j->op, be, src, e, dst, &opt, NULL));
+	if (job_heard(j, be_mkdir(be, j->op, dst)) < 0 ||
+	    move_all(j, src, dst, depth + 1) < 0)
+		return -1;
+	if (be_can(be, BE_SET_META) && e->posix &&
+	    be_set_meta(be, j->op, dst, e, NULL) < 0)
+		err_clear(&j->op->err);
+	return 0;
+}
+
+static int move_one(struct job *j, const char *src, const struct entry *e,
+		    const char *dst, unsigned depth)
+{
+	bool dir = e->kind == ENTRY_DIR;
+	struct backend *be = j->v->be;
+	int rc = job_heard(
+		j, dir ? be_move_dir(be, j->op, be, src, dst)
+		       : be_move(be, j->op, be, src, e, dst, &create, NULL));
+
+	if (rc == 0 || j->op->err.kind != ERR_UNSUPPORTED)
+		return rc;
+	err_clear(&j->op->err);
+	return dir ? carry_dir(j, src, e, dst, depth)
+		   : carry_file(j, src, e, dst);
 }
 
 /* Somebody else has something of that name in the folder: both are kept. */
 static int move_aside(struct job *j, const char *src, const struct entry *e,
-		      const char *dir)
+		      const char *dir, unsigned depth)
 {
 	struct buf name = BUF_INIT;
 	int rc = -1;
@@ -38,7 +79,7 @@ static int move_aside(struct job *j, const char *src, const struct entry *e,
 	for (unsigned i = 0; rc < 0 && i < NAMES_MOST; i++) {
 		err_clear(&j->op->err);
 		conflict_name(e->name, i, &name);
-		rc = move_one(j, src, e, join(j, dir, name.data));
+		rc = move_one(j, src, e, join(j, dir, name.data), depth);
 		if (rc < 0 && j->op->err.kind != ERR_EXISTS)
 			break;
 	}
@@ -54,9 +95,6 @@ static int move_aside(struct job *j, const char *src, const struct entry *e,
 	buf_free(&name);
 	return rc;
 }
-
-static int move_all(struct job *j, const char *src, const char *dst,
-		    unsigned depth);
 
 /* There is something at `b`, too, which is `there`. */
 static int meet(struct job *j, const char *a, const struct entry *e,
@@ -74,7 +112,7 @@ static int meet(struct job *j, const char *a, const struct entry *e,
 	now.name = e->name;
 	rc = same_at_place(j, a, &now, b, there);
 	if (rc == 0)
-		return move_aside(j, a, &now, dst);
+		return move_aside(j, a, &now, dst, depth);
 	/* it was copied, and is yet to be deleted */
 	if (rc > 0)
 		rc = job_heard(j, be_unlink(j->v->be, j->op, a));
@@ -89,7 +127,7 @@ static int move_entry(struct job *j, const char *src, const char *dst,
 	int rc = job_look(j, b, &there);
 
 	if (rc == 0)
-		rc = move_one(j, a, e, b);
+		rc = move_one(j, a, e, b, depth);
 	else if (rc > 0)
 		rc = meet(j, a, e, dst, b, &there, depth);
 	if (rc < 0 && is_missing(&j->op->err)) {
@@ -137,19 +175,31 @@ bool rest_is_ours(struct job *j)
 	return ours && be_can(j->v->be, BE_MOVE | BE_MOVE_DIR);
 }
 
-int send_rest(struct job *j)
+static int rest_done(struct job *j)
 {
-	struct vfs *v = j->v;
-
-	err_clear(&j->op->err);
-	if (move_all(j, j->from_path.data, j->to_path.data, 0) < 0)
-		return -1;
-	vfs_lock(v);
+	vfs_lock(j->v);
 	job_stale(j, j->from);
 	job_stale(j, j->to);
 	job_stale(j, j->n);
 	if (!((j->n->flags | j->to->flags) & NODE_DROPPED))
 		job_arrived(j, NULL);
-	vfs_unlock(v);
+	vfs_unlock(j->v);
 	return 0;
+}
+
+int send_rest(struct job *j)
+{
+	err_clear(&j->op->err);
+	if (move_all(j, j->from_path.data, j->to_path.data, 0) < 0)
+		return -1;
+	return rest_done(j);
+}
+
+int carry_folder(struct job *j, const struct entry *src)
+{
+	err_clear(&j->op->err);
+	if (carry_dir(j, j->from_path.data, src, j->to_path.data, 0) == 0)
+		return rest_done(j);
+	j->doubt = true;
+	return -1;
 }

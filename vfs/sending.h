@@ -8,7 +8,8 @@
  * queue_list.c (flushing, showing), online.c, send.c (what a node needs, and
  * what must come first), send_file.c, send_move.c and send_meta.c (doing it),
  * job.c (what came of it), unsure.c and unsure_kept.c (or did not),
- * send_look.c (what has), same.c and conflict.c.
+ * send_look.c (what has), send_rest.c and send_copy.c (moves that the place
+ * has done by half, or cannot do), same.c and conflict.c.
  */
 
 enum action {
@@ -156,6 +157,8 @@ bool job_told(const struct job *j);
 bool all_here(const struct node *n);
 /* With the lock: it is nowhere at the place, and to be made of what is here. */
 int job_set_new(struct job *j) MUST_CHECK;
+/* Nowhere is the rest of what was written here; -1. */
+int job_not_whole(struct job *j);
 /* The folder it goes to is no more: that is made first.  As send_node(). */
 int job_folder_is_missing(struct job *j) MUST_CHECK;
 /* Whether both are the same content, as far as can be told without reading. */
@@ -228,6 +231,16 @@ int send_delete(struct job *j) MUST_CHECK;
 bool rest_is_ours(struct job *j);
 /* Then it is brought to its end; and noted. */
 int send_rest(struct job *j) MUST_CHECK;
+/* The place cannot move the folder `src`, and nothing is at j->to_path: each
+   entry on its own, and noted. */
+int carry_folder(struct job *j, const struct entry *src) MUST_CHECK;
+
+/* ---- send_copy.c; without the lock --------------------------------------- */
+/* A file or a link with its metadata to another path of the place, on which the
+   source may be deleted. */
+int copy_at_place(struct job *j, const char *src, const struct entry *e,
+		  const char *dst, const struct put_opt *opt,
+		  struct entry *out) MUST_CHECK;
 
 /* ---- conflict.c ---------------------------------------------------------- */
 /* "a.txt" -> "a.conflict-HOST-DATE.txt", another one for each `tries`. */

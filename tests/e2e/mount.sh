@@ -13,7 +13,7 @@ export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t GIT_COMMITTER_NAME=t \
 	GIT_COMMITTER_EMAIL=t@t
 
 # here SCRIPT: Python, with the mount as its current folder.
-here() { (cd "$MNT" && timeout 120 /usr/bin/python3 -c "$1"); }
+here() { (cd "$MNT" && timeout 600 /usr/bin/python3 -c "$1"); }
 
 # ---- reading what is there -------------------------------------------------
 mkdir -p "$PLACE/dir/sub"
@@ -361,6 +361,33 @@ echo short >"$PLACE/one/a"
 check 'a file that became shorter has no zeros at its end' until_true \
 	cmp "$PLACE/one/a" "$MNT/one/a"
 check 'and the mount ends' down
+
+# ---- another disk in the place ---------------------------------------------
+mkdir "$PLACE/disk" && mount -t tmpfs -o size=4m,mode=755 none "$PLACE/disk"
+trap 'umount -l "$PLACE/disk"; mount_clean' EXIT
+check 'a place with another disk in it is mounted' up
+mkdir -p "$MNT/tree/sub/empty" "$SHM/disks" && chmod 750 "$MNT/tree/sub"
+echo 1 >"$MNT/tree/a" && echo 2 >"$MNT/tree/sub/b" && ln -s a "$MNT/tree/l"
+echo alone >"$MNT/alone" && touch -d '2020-02-03 04:05:06' "$MNT/alone"
+check 'it has what is new' ferry mount flush "$MNT"
+cp -a "$PLACE/tree" "$PLACE/alone" "$SHM/disks"
+check 'a file goes to the other disk' mv "$MNT/alone" "$MNT/disk/alone"
+check 'and so does a folder' mv "$MNT/tree" "$MNT/disk/tree"
+check 'which the place has done in the end' ferry mount flush "$MNT"
+check 'they are there' treediff "$SHM/disks" "$PLACE/disk" --no-dir-times
+check 'and not where they were' \
+	test ! -e "$PLACE/tree" -a ! -e "$PLACE/alone"
+head -c 6000000 /dev/urandom >"$MNT/too large"
+check 'a large file' ferry mount flush "$MNT"
+check 'what is too large for it' mv "$MNT/too large" "$MNT/disk/"
+exits 1 'stays in the queue' mount flush "$MNT"
+says 'for that reason' 'o space'
+check 'and is read' cmp "$MNT/disk/too large" "$PLACE/too large"
+check 'it goes back' mv "$MNT/disk/too large" "$MNT/"
+check 'and the mount ends' down
+check 'with all as it was' treediff "$SHM/disks" "$PLACE/disk" --no-dir-times
+umount "$PLACE/disk" && rm -r "${PLACE:?}"/*
+trap mount_clean EXIT
 
 mkdir "$PLACE/large"
 (cd "$PLACE/large" && seq -f 'file %06g' 100000 | xargs -d '\n' touch)

@@ -1,5 +1,7 @@
 #include "tests/unit/vfs_files.h"
 
+#include <sys/file.h>
+
 /*
  * Bytes on their way from the place: what is fetched, what is kept, what goes.
  */
@@ -265,8 +267,10 @@ static void the_kernel_may_keep_what_has_not_changed(void)
 	bed_end(&b);
 }
 
-static void the_rest_of_a_changed_file_is_never_of_another(void)
+/* A part of it was written here, and then all of it there. */
+static void cannot_be_whole(void (*way_out)(void), int64_t conflicts)
 {
+	struct vfs_status st;
 	struct vfs_file *f;
 	char buf[10];
 
@@ -279,8 +283,39 @@ static void the_rest_of_a_changed_file_is_never_of_another(void)
 	CHECK(put_bytes(&b.p, b.be, "f", 2, 4 * MIB) == 0);
 	CHECK(read_at(f, buf, 10, 3 * MIB) == -EIO);
 	CHECK(read_at(f, buf, 7, 1 * MIB) == 7 && !memcmp(buf, "changed", 7));
-	vfs_release(b.v, f);
+	close_file(f);
+	CHECK(vfs_flush(b.v, &b.p.op, "") < 0);
+	CHECK(strstr(b.p.op.err.msg, "write all of it anew, or delete it"));
+	err_clear(&b.p.op.err);
+	CHECK(gets_bytes(&b.p, b.be, "f", 2, 4 * MIB));
+	way_out();
+	bed_flush(&b);
+	CHECK(gets_bytes(&b.p, b.be, "f", 2, 4 * MIB));
+	f = open_file("f", O_RDONLY);
+	check_bytes(f, 2, 0, 4 * MIB);
+	close_file(f);
+	vfs_status(b.v, &st);
+	CHECK(st.queued == 0 && st.conflicts == conflicts);
 	bed_end(&b);
+}
+
+static void write_it_anew(void)
+{
+	struct vfs_file *f = open_file("f", O_RDWR | O_TRUNC);
+
+	write_at(f, "anew", 4, 0);
+	close_file(f);
+}
+
+static void delete_it(void)
+{
+	CHECK(bed_unlink(&b, "f") == 0);
+}
+
+static void the_rest_of_a_changed_file_is_never_of_another(void)
+{
+	cannot_be_whole(write_it_anew, 1);
+	cannot_be_whole(delete_it, 0);
 }
 
 /* ---- the budget ---------------------------------------------------------- */
@@ -373,6 +408,18 @@ static void a_file_that_is_larger_than_the_budget_is_read(void)
 	bed_end(&b);
 }
 
+/* What is on its way goes when it has arrived. */
+static bool no_data_files(void)
+{
+	for (unsigned i = 0; i < 1000; i++) {
+		CHECK(vfs_fsyncdir(b.v, &b.p.op) == 0);
+		if (data_files() == 0)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
 static void without_a_cache_what_was_read_goes(void)
 {
 	struct vfs_file *f;
@@ -384,13 +431,11 @@ static void without_a_cache_what_was_read_goes(void)
 	f = open_file("f", O_RDONLY);
 	check_bytes(f, 1, 0, 100000);
 	vfs_release(b.v, f);
-	CHECK(vfs_fsyncdir(b.v, &b.p.op) == 0);
-	CHECK(data_files() == 0);
+	CHECK(no_data_files());
 	put_text("mine", "only here");
 	CHECK(data_files() == 1);
 	bed_flush(&b);
-	CHECK(vfs_fsyncdir(b.v, &b.p.op) == 0);
-	CHECK(data_files() == 0);
+	CHECK(no_data_files());
 	check_text("mine", "only here");
 	bed_end(&b);
 }
@@ -513,6 +558,32 @@ static void what_is_pinned_comes_and_stays(void)
 	bed_end_trick(&b, t);
 }
 
+/* Who holds his file is at work; of one that nobody holds nothing is left. */
+static void what_a_broken_upload_has_left_is_removed(void)
+{
+	struct scratch s;
+	char *old, *held;
+	int fd;
+
+	scratch_begin(&s);
+	CHECK(mkdir(scratch_path(&s, "place"), 0700) == 0);
+	old = scratch_path(&s, "place/.ferry-tmp.0000000000000001");
+	held = scratch_path(&s, "place/.ferry-tmp.0000000000000002");
+	close(open(old, O_CREAT | O_EXCL | O_RDWR, 0600));
+	fd = open(held, O_CREAT | O_EXCL | O_RDWR, 0600);
+	CHECK(fd >= 0 && flock(fd, LOCK_EX) == 0);
+	bed_begin(&b, scratch_path(&s, "place"));
+	CHECK(put_bytes(&b.p, b.be, "f", 1, 1000) == 0);
+	CHECK(bed_ino(&b, "f") && !bed_ino(&b, ".ferry-tmp.0000000000000001"));
+	CHECK(vfs_pin(b.v, &b.p.op, "f") == 0); /* it looks at once */
+	for (unsigned i = 0; i < 1000 && access(old, F_OK) == 0; i++)
+		usleep(10000);
+	CHECK(access(old, F_OK) < 0 && access(held, F_OK) == 0);
+	close(fd);
+	bed_end(&b);
+	scratch_end(&s);
+}
+
 int main(void)
 {
 	RUN(a_reader_gets_what_the_place_has);
@@ -532,5 +603,6 @@ int main(void)
 	RUN(without_a_cache_what_was_read_goes);
 	RUN(small_neighbours_are_fetched_ahead);
 	RUN(what_is_pinned_comes_and_stays);
+	RUN(what_a_broken_upload_has_left_is_removed);
 	return 0;
 }

@@ -14,9 +14,12 @@ static char place[160];
 
 enum kind { KEEPS_TIME, LIKE_A_SERVER, KINDS };
 
+static bool no_moves; /* all is copied */
+
 static void open_bed(enum kind kind)
 {
 	t = trick_new(opened(&b.p, place));
+	t->no_moves = no_moves;
 	if (kind == LIKE_A_SERVER) {
 		t->forgets_time = true;
 		t->base.caps |= BE_REMOTE;
@@ -373,6 +376,48 @@ static const struct scene scenes[] = {
 	  somebody_writes_b, b_changed, "b=9 b.conflict=3 ", 1, 1 },
 };
 
+static const struct scene carried[] = {
+	{ "copied", make_a, a_to_b, CALL_PUT, NULL, NULL, "b=1 ", 0, 1 },
+	{ "copied, then again", make_a, a_to_b, CALL_PUT, NULL, b_to_c, "c=1 ",
+	  0, 1 },
+	{ "copied, then back", make_a, a_to_b, CALL_PUT, NULL, b_to_a, "a=1 ",
+	  0, 1 },
+	{ "copied, then changed", make_a, a_to_b, CALL_PUT, NULL, b_changed,
+	  "b=3 ", 0, 1 },
+	{ "copied, then deleted", make_a, a_to_b, CALL_PUT, NULL, no_b, "", 0,
+	  1 },
+	{ "copied over another", make_a_and_b, a_to_b, CALL_PUT, NULL, NULL,
+	  "b=1 ", 0, 1 },
+	{ "copied over one that looks alike", two_alike, a_to_b, CALL_PUT,
+	  two_alike, NULL, "b=1 ", 0, 1 },
+	{ "copied, and deleted where it was", make_a, a_to_b, CALL_UNLINK, NULL,
+	  b_to_c, "c=1 ", 0, 1 },
+	{ "two that change places", make_a_and_b, swap_a_and_b, CALL_PUT, NULL,
+	  NULL, "a=4 b=1 ", 0, 1 },
+	{ "two that change places, later", make_a_and_b, swap_a_and_b, CALL_PUT,
+	  NULL, NULL, "a=4 b=1 ", 0, 2 },
+	{ "two that change places, all but done", make_a_and_b, swap_a_and_b,
+	  CALL_PUT, NULL, NULL, "a=4 b=1 ", 0, 3 },
+	{ "a folder, of which nothing is copied", make_d_with_both, d_to_e,
+	  CALL_MKDIR, NULL, NULL, HALVES("e"), 0, 1 },
+	{ "a folder, one file copied", make_d_with_both, d_to_e, CALL_PUT, NULL,
+	  NULL, HALVES("e"), 0, 1 },
+	{ "a folder, one file deleted", make_d_with_both, d_to_e, CALL_UNLINK,
+	  NULL, NULL, HALVES("e"), 0, 1 },
+	{ "a folder, one file deleted, then again", make_d_with_both, d_to_e,
+	  CALL_UNLINK, NULL, e_to_f, HALVES("f"), 0, 1 },
+	{ "a folder, the one in it copied", make_d_with_both, d_to_e,
+	  CALL_RMDIR, NULL, NULL, HALVES("e"), 0, 1 },
+	{ "a folder, all copied", make_d_with_both, d_to_e, CALL_RMDIR, NULL,
+	  e_to_f, HALVES("f"), 0, 2 },
+	{ "a folder, then changed", make_d_with_both, d_to_e, CALL_PUT, NULL,
+	  e_a_changed, "e/ e/a=3 e/b=4 e/c/ e/c/a=2 e/c/b=6 ", 0, 3 },
+	{ "a folder, then deleted", make_d_with_both, d_to_e, CALL_PUT, NULL,
+	  all_of_e_goes, "", 0, 2 },
+	{ "copied, and then changed by both", make_a, a_to_b, CALL_PUT,
+	  somebody_writes_b, b_changed, "b=9 b.conflict=3 ", 1, 1 },
+};
+
 /* ---- what is there ------------------------------------------------------- */
 
 static int seed_of(const char *path, int64_t size)
@@ -482,18 +527,33 @@ static void stage(const struct scene *s, enum kind kind)
 	places_end(&b.p);
 }
 
-static void what_was_done_and_not_heard_of_is_known_for_ours(void)
+static void stage_all(const struct scene *s, size_t n)
 {
 	const char *only = getenv("SCENE");
 
-	for (size_t i = 0; i < ARRAY_LEN(scenes); i++)
+	for (size_t i = 0; i < n; i++)
 		for (unsigned kind = 0; kind < KINDS; kind++)
-			if (!only || strcmp(only, scenes[i].name) == 0)
-				stage(&scenes[i], (enum kind)kind);
+			if (!only || strcmp(only, s[i].name) == 0)
+				stage(&s[i], (enum kind)kind);
+}
+
+static void what_was_done_and_not_heard_of_is_known_for_ours(void)
+{
+	stage_all(scenes, ARRAY_LEN(scenes));
+}
+
+static void so_is_what_was_copied_because_it_could_not_be_moved(void)
+{
+	no_moves = true;
+	stage_all(carried, ARRAY_LEN(carried));
 }
 
 int main(void)
 {
+	/* a kill takes nothing from the kernel: no disk is needed */
+	if (access("/dev/shm", W_OK) == 0)
+		setenv("TMPDIR", "/dev/shm", 0);
 	RUN(what_was_done_and_not_heard_of_is_known_for_ours);
+	RUN(so_is_what_was_copied_because_it_could_not_be_moved);
 	return 0;
 }

@@ -541,6 +541,41 @@ static void half_a_folder_moved_is_no_conflict(void)
 	}
 }
 
+static void only_the_first_move(struct trick *tr, enum call c, const char *path)
+{
+	(void)path;
+	if (c == CALL_MOVE_DIR && tr->n[c] == 2)
+		atomic_store(&tr->before[c], 1000);
+}
+
+/* Two change places, and one of them is out of the way in their folder; then
+   they go on to another of its name. */
+static void out_of_one_circle_into_the_next(void)
+{
+	begin(":mem:");
+	put("c/d/in", 1, 100);
+	put("c/e/in", 2, 100);
+	CHECK_NAMES(&b, "c", "d e ");
+	CHECK(bed_rename(&b, "c/d", "c/e", RENAME_EXCHANGE) == 0);
+	t->kind = ERR_DENIED;
+	t->meet = only_the_first_move;
+	CHECK(vfs_flush(b.v, &b.p.op, "") < 0);
+	err_clear(&b.p.op.err);
+	t->meet = NULL;
+	atomic_store(&t->before[CALL_MOVE_DIR], 0);
+	CHECK(bed_rename(&b, "c/d", "d", 0) == 0);
+	CHECK(bed_rename(&b, "c/e", "e", 0) == 0);
+	CHECK(bed_rmdir(&b, "c") == 0 && bed_mkdir(&b, "c") == 0);
+	CHECK(bed_rename(&b, "d", "c/x", 0) == 0);
+	CHECK(bed_rename(&b, "e", "c/y", 0) == 0);
+	alarm(60); /* they would wait for each other for ever */
+	bed_flush(&b);
+	alarm(0);
+	CHECK_TREE("c/ c/x/ c/x/in c/y/ c/y/in ");
+	CHECK(holds("c/x/in", 2, 100) && holds("c/y/in", 1, 100));
+	end();
+}
+
 static void failures_before_the_work_do_no_harm(void)
 {
 	begin(":mem:");
@@ -769,11 +804,11 @@ static void what_is_quiet_is_sent_by_itself(void)
 	f = open_here("open", O_WRONLY);
 	fill(f, 1, 10);
 	write_here("f", 1, 10);
-	for (unsigned i = 0; i < 500 && status().sent == 0; i++)
+	for (unsigned i = 0; i < 3000 && status().sent == 0; i++)
 		usleep(10000);
 	CHECK(has("f") && !has("open"));
 	vfs_release(b.v, f);
-	for (unsigned i = 0; i < 500 && status().queued; i++)
+	for (unsigned i = 0; i < 3000 && status().queued; i++)
 		usleep(10000);
 	CHECK(has("open"));
 	end();
@@ -833,7 +868,7 @@ static void out_of_reach_it_waits_and_comes_back(void)
 	t->rate = 1000;
 	for (unsigned i = 0; i < 50; i++)
 		write_here(arena_printf(&b.p.op.arena, "f%u", i), i, 100);
-	for (unsigned i = 0; i < 500 && status().online; i++)
+	for (unsigned i = 0; i < 3000 && status().online; i++)
 		usleep(10000);
 	CHECK(!status().online);
 	usleep(100000);
@@ -913,6 +948,7 @@ int main(void)
 	RUN(a_folder_made_on_both_sides_is_one);
 	RUN(answers_that_are_lost_do_no_harm);
 	RUN(half_a_folder_moved_is_no_conflict);
+	RUN(out_of_one_circle_into_the_next);
 	RUN(failures_before_the_work_do_no_harm);
 	RUN(what_is_refused_is_said_and_tried_again);
 	RUN(a_flush_sends_what_is_below_its_path_only);

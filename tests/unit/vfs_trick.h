@@ -42,6 +42,7 @@ struct trick {
 	atomic_uint after[CALLS];  /* so many are done, and fail */
 	atomic_uint kills[CALLS];  /* the last of so many is done, and kills */
 	bool forgets_time;         /* a file has the time of its coming */
+	bool no_moves;             /* from one disk to another, say */
 	enum err_kind kind;        /* with this */
 	atomic_uint rate; /* of 1000 fail, by chance, but list and get */
 	_Atomic uint64_t seed;
@@ -182,6 +183,8 @@ static inline int trick_move(struct backend *be, struct op *op,
 
 	if (getenv("TRICK_TRACE"))
 		fprintf(stderr, "to %s: ", dst);
+	if (trick_of(be)->no_moves)
+		return err_set(&op->err, ERR_UNSUPPORTED, "not to there");
 	TRICK(CALL_MOVE, src,
 	      t->in->ops->move(t->in, op, in, src, seen, dst, opt, out));
 }
@@ -194,6 +197,8 @@ static inline int trick_move_dir(struct backend *be, struct op *op,
 
 	if (getenv("TRICK_TRACE"))
 		fprintf(stderr, "to %s: ", dst);
+	if (trick_of(be)->no_moves)
+		return err_set(&op->err, ERR_UNSUPPORTED, "not to there");
 	TRICK(CALL_MOVE_DIR, src,
 	      t->in->ops->move_dir(t->in, op, in, src, dst));
 }
