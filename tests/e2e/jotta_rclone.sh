@@ -25,7 +25,7 @@ trap 'stop_all; e2e_clean' EXIT
 # wait_for FILE: a server says that it is ready.
 wait_for() {
 	local i
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 600; i++)); do
 		[ ! -e "$1" ] || return 0
 		sleep 0.1
 	done

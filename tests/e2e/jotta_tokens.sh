@@ -105,16 +105,20 @@ check "tokens were renewed meanwhile" [ "$(status token)" -ge 4 ]
 
 # A new login is not written while somebody renews the old one.
 renews_first() {
-	local before
+	local before signer
 	control '{"op": "set", "expires_in": 3600}' >/dev/null
 	before=$(cat "$FERRY_CONFIG")
-	flock "$FERRY_CONFIG.jotta.token.lock" sleep 1.5 &
-	sleep 0.3
+	# shellcheck disable=SC2016 # for that shell
+	flock "$FERRY_CONFIG.jotta.token.lock" sh -c ': >"$1/held"
+		until [ -e "$1/go" ]; do sleep 0.05; done' - "$JD" &
+	until [ -e "$JD/held" ]; do sleep 0.05; done
 	sign_in >"$JD/signed" 2>&1 &
+	signer=$!
 	sleep 0.8
 	is "a new login waits for the one that renews the old" \
 		"$(cat "$FERRY_CONFIG")" "$before"
-	check "and is written then" wait $!
+	touch "$JD/go"
+	check "and is written then" wait $signer
 	check "for good" [ "$before" != "$(cat "$FERRY_CONFIG")" ]
 	control '{"op": "set", "expires_in": 1}' >/dev/null
 	control '{"op": "expire"}' >/dev/null

@@ -219,7 +219,7 @@ changed_while() {
 
 moved_while_it_changes() {
 	put w/src old && put w/dst x ', "deleted": true'
-	fault '"kind": "cphash", "latency": 2000'
+	fault '"kind": "cphash", "latency": 6000'
 	changed_while cphash jotta:w/src jotta:w/dst "put w/src newer"
 	is "a file that changes while it is moved is an error" $? 3
 	says "which is said" "changed while it was moved"
@@ -376,10 +376,15 @@ configuration() {
 
 # The last test, since its login is lost.
 deleted_meanwhile() {
+	local i before
+	before=$(counter token)
 	fault '"kind": "info", "expire": true'
-	fault '"kind": "token", "latency": 2000'
+	fault '"kind": "token", "latency": 6000'
 	"$FERRY" lsf jotta: >"$OUT" 2>"$ERR" </dev/null &
-	sleep 1
+	for ((i = 0; i < 300; i++)); do
+		[ "$(counter token)" = "$before" ] || break
+		sleep 0.1
+	done
 	"$FERRY" config delete jotta
 	wait $!
 	is "a remote that is deleted while its token is renewed is gone" \

@@ -89,7 +89,7 @@ for ((round = 3; round <= rounds + 2; round++)); do
 		if [ $? = 137 ]; then
 			killed=$((killed + 1)) took=$((took * 9 / 8))
 		else
-			took=$((took * 3 / 4 + 1000))
+			took=$((took / 2 + 1000))
 		fi
 		runs=$((runs + 1))
 		whole "$D" "$SHM/old" "$S" >"$SHM/check" 2>&1 ||

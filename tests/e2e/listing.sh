@@ -232,15 +232,9 @@ is "without -L no link is followed" "$(paste -sd' ' "$OUT")" \
 truncate -s 64G "$SHM/sparse"
 for c in "md5sum" "cat --discard"; do
 	# shellcheck disable=SC2086
-	/usr/bin/python3 -c '
-import signal, subprocess, sys, time
-p = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL,
-                     stderr=subprocess.DEVNULL)
-time.sleep(0.5)
-p.send_signal(signal.SIGINT)
-p.wait(timeout=60)
-print(p.returncode)' "$FERRY" $c "$SHM/sparse" >"$OUT" 2>"$ERR"
-	is "$c: stops when it is told to" "$(cat "$OUT")" 130
+	/usr/bin/python3 "$BIN/interrupt.py" SIGINT 0.5 "$FERRY" $c \
+		"$SHM/sparse" >"$OUT" 2>"$ERR"
+	is "$c: stops when it is told to" "$(cut -d' ' -f1 "$OUT")" 130
 done
 rm "$SHM/sparse"
 

@@ -79,7 +79,7 @@ for ((i = 1; i <= rounds; i++)); do
 	check "random work through faults, round $i" "$JUDGES/fsmodel" \
 		--seed "$i" --seconds 15 --max 100000 "${M[a]}" "$T"
 done
-kill "${helpers[-1]}"
+end_helper
 faults f
 check "the queue drains" drained a
 silent "the place has what the twin has" same_tree "$T" "$F/t"
@@ -152,7 +152,7 @@ is "an answer again: it is there" "$(cat "$F/c/dir/silent")" silent
 # ---- mounted while it is away -----------------------------------------------
 cat "$C"/dir/deep/? >"$SHM/read"
 umnt c
-kill "${helpers[-1]}"
+end_helper
 mnt c "$(at silent c)" || e2e_end
 check "mounted while away: what was read is there" \
 	cmp "$SHM/read" <(cat "$C"/dir/deep/?)
@@ -175,9 +175,11 @@ umnt c
 
 # ---- others change the same -------------------------------------------------
 # conflict NAME: what was written on both sides is there, on both sides.
+look_again() { kill -HUP "${MOUNT_PID[c]}"; sleep 1; }
 conflict() {
 	local name=$1 here=$2 there=$3 text
 	check "$name: the queue drains" drained c
+	look_again
 	for text in "$here" "$there"; do
 		check "$name: \"$text\" is at the place" \
 			grep -rqx "$text" "$F/e"
@@ -205,43 +207,43 @@ fresh() {
 	mnt c "$(at f e)" "$@" || e2e_end
 	cat "$C/a" "$C/b" "$C/dir/c" >"$SHM/read"
 }
-fresh --vfs-write-back 2s
+fresh --vfs-write-back 5s --dir-cache-time 1h
 edit_there a "theirs"
 echo "ours" >"$C/a"
 conflict "changed on both sides" ours theirs
 at_least "changed on both sides: it is counted" "$(status_of c conflicts)" 1
 is "changed on both sides: theirs has the name" "$(cat "$F/e/a")" theirs
 
-fresh --vfs-write-back 2s
+fresh --vfs-write-back 5s --dir-cache-time 1h
 echo "ours" >"$C/new"
 edit_there new "theirs"
 conflict "made on both sides" ours theirs
 
-fresh --vfs-write-back 2s
+fresh --vfs-write-back 5s --dir-cache-time 1h
 rm "$F/e/a"
 echo "ours" >"$C/a"
 check "deleted there, changed here: the queue drains" drained c
 is "deleted there, changed here: is there again" "$(cat "$F/e/a")" ours
 silent "deleted there, changed here: both have the same" same_tree "$C" "$F/e"
 
-fresh --vfs-write-back 2s
+fresh --vfs-write-back 5s --dir-cache-time 1h
 edit_there a "theirs"
 rm "$C/a"
 check "changed there, deleted here: the queue drains" drained c
-sleep 2.5
+look_again
 check "changed there, deleted here: theirs is not lost" \
 	grep -rqx theirs "$F/e"
 silent "changed there, deleted here: both have the same" \
 	same_tree "$C" "$F/e"
 
-fresh --vfs-write-back 2s
+fresh --vfs-write-back 5s --dir-cache-time 1h
 mkdir "$F/e/folder"
 chown www-data: "$F/e/folder"
 echo "theirs" >"$F/e/folder/in"
 echo "ours" >"$C/folder"
 conflict "a file here, a folder there" ours theirs
 
-fresh --vfs-write-back 2s
+fresh --vfs-write-back 5s --dir-cache-time 1h
 mkdir "$C/both" "$F/e/both"
 chown www-data: "$F/e/both"
 echo "theirs" >"$F/e/both/t"

@@ -108,7 +108,7 @@ for change in "${changes[@]}"; do
 	sync "$K"
 	sleep 0.8
 	kill_mnt k
-	sleep 1
+	sleep 2.5 # what came until then was passed on
 	arrives "$name, under way"
 
 	# Done, but its answer is not heard.

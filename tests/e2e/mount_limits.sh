@@ -80,8 +80,10 @@ tree() { find "$1" -printf '%P %y\n' | sort | sha256sum; }
 
 check 'a place with 200,000 entries is mounted' \
 	ferry mount --daemon "$MANY" "$MNT"
-is 'all are seen' "$(tree "$MNT")" "$(tree "$MANY")"
-check 'and known' test "$(known)" -gt 200000
+want=$(tree "$MANY")
+is 'all are seen' "$(tree "$MNT")" "$want"
+# some may have left the memory already, if that took long
+check 'and known' test "$(known)" -gt 50000
 check 'some are deleted' rm -r "$MNT/007" "$MNT/008/1"
 check 'or renamed' mv "$MNT/009" "$MNT/100/in"
 check 'or moved to a folder of before' mv "$MNT/010/5" "$MNT/011/five"

@@ -34,7 +34,7 @@ rules=(
 # Until it is ended: faults, and times without a server.
 weather() {
 	local i=0
-	while :; do
+	while [ ! -e "$SHM/calm" ]; do
 		i=$((i + 1))
 		faults f "${rules[RANDOM % ${#rules[@]}]}"
 		sleep 0.8
@@ -85,8 +85,10 @@ done
 echo "# mounted $n times again"
 is "the twin has the same all the time" $failed 0
 grep -aE "conflict|beside" "$SHM/said-s" | cut -c1-300 | sed 's/^/# /'
-kill $weather
+# In its own time: not in the midst of a server's start.
+touch "$SHM/calm"
 wait $weather 2>/dev/null
+unset 'helpers[-1]'
 [ -e "$SHM/srv/dav/pid" ] ||
 	"$SERVERS/start" apache "$SHM/srv/dav" "$port" >"$OUT" 2>&1
 faults f

@@ -306,12 +306,15 @@ exits 10 "no repository" backup -r "$SHM/none" "$S"
 RESTIC_PASSWORD=wrong exits 12 "a wrong password" backup "$S"
 
 # In use by restic: check wants a repository for itself.
-locked() { [ -n "$(ls "$SHM/repo/locks")" ]; }
+# Not by restic's temporary name for it.
+locked() {
+	[ -n "$(find "$SHM/repo/locks" -type f -regex '.*/[0-9a-f]*')" ]
+}
 # hold: a restic that has one of its own locks, and stands still.
 hold() {
 	"$RESTIC" check --read-data >"$SHM/said" 2>&1 &
 	holder=$!
-	for _ in {1..500}; do
+	for _ in {1..6000}; do
 		! locked || break
 		sleep 0.01
 	done

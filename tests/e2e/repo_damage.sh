@@ -207,9 +207,10 @@ mended "a header, after all were read"
 is "nothing was lost with that, either" "$(cat "$SHM/differ")" ""
 
 hurt
-truncate -s $((size - 30000)) "$(path_of "$data_pack")"
+cut=$((size / 2))
+truncate -s $cut "$(path_of "$data_pack")"
 exits 1 "a cut pack is seen by a plain check" repo check
-says "and named" "pack $data_pack: it has $((size - 30000)) bytes"
+says "and named" "pack $data_pack: it has $cut bytes"
 told >"$SHM/touched"
 check "the files are named" test -s "$SHM/touched"
 exits 0 "repair index keeps what is known of it" repo repair index
@@ -444,10 +445,7 @@ killed_at() {
 	local place=":fault,remote=$D,op=\"put unlink\",calls=$1-,delay=60s:"
 	shift
 	RESTIC_REPOSITORY='' "$FERRY" "$@" -r "$place" >"$SHM/killed" 2>&1 &
-	for _ in {1..15}; do
-		sleep 0.1
-		kill -0 $! 2>/dev/null || break
-	done
+	held $!
 	kill -KILL $! 2>/dev/null
 	wait $! 2>/dev/null
 }

@@ -68,7 +68,7 @@ for ((round = 1; round <= rounds; round++)); do
 	if killed_after $(((RANDOM * 32768 + RANDOM) % took)) "$S"; then
 		killed=$((killed + 1)) took=$((took * 9 / 8))
 	else
-		took=$((took * 3 / 4 + 1000))
+		took=$((took / 2 + 1000))
 	fi
 	bad=
 	clean >"$SHM/check" 2>&1 || bad="after the kill"

@@ -16,10 +16,7 @@ killed_at() {
 	rm -rf "$K"
 	cp -a "$MADE" "$K"
 	"$FERRY" "$@" -q -r "$place" >"$SHM/killed" 2>&1 </dev/null &
-	for _ in {1..12}; do
-		sleep 0.1
-		kill -0 $! 2>/dev/null || break
-	done
+	held $!
 	kill -KILL $! 2>/dev/null
 	wait $! 2>/dev/null
 }

@@ -217,10 +217,7 @@ killed_at() {
 	rm -rf "$SHM/k"
 	cp -a "$SHM/many" "$SHM/k"
 	"$FERRY" prune -q -r "$place" --pack-size 4M >"$SHM/killed" 2>&1 &
-	for _ in {1..20}; do
-		sleep 0.1
-		kill -0 $! 2>/dev/null || break
-	done
+	held $!
 	kill -KILL $! 2>/dev/null
 	wait $! 2>/dev/null
 }

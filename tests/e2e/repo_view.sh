@@ -61,7 +61,7 @@ if [ -c /dev/fuse ] && is_root && command -v fusermount >"$SHM/tool"; then
 	"$RESTIC" mount -r "$R" --no-lock --no-cache "$M" >"$SHM/restic" 2>&1 \
 		</dev/null &
 	mounted=$!
-	for _ in {1..100}; do
+	for _ in {1..600}; do
 		[ -d "$M/snapshots" ] && break
 		sleep 0.1
 	done

@@ -208,7 +208,7 @@ touch -d 2015-01-01 "$S/large" # older than what is there: still the source
 marked nextcloud
 "$FERRY" copy --bwlimit 20M "$S" "$(at nextcloud "")" >"$OUT" 2>"$ERR" &
 pid=$!
-for _ in {1..200}; do
+for _ in {1..2400}; do
 	[ "$(since nextcloud '^PUT .*/uploads/.* 201 ')" -lt 2 ] || break
 	sleep 0.05
 done
@@ -260,7 +260,11 @@ for s in apache nginx lighttpd rclone; do
 		grep -qx old "$(files $s)/big"
 	"$FERRY" copy --bwlimit 20M "$S" "$(at $s "")" >"$OUT" 2>"$ERR" &
 	pid=$!
-	sleep 1
+	for _ in {1..1200}; do # the source is read: the upload has begun
+		[ "$(awk '/^rchar/ { print $2 }' /proc/$pid/io)" -lt 10000000 ] ||
+			break
+		sleep 0.05
+	done
 	"$SERVERS/stop" -9 "$SHM/srv/$s"
 	wait $pid
 	is "$s: the server killed, exit" $? 3

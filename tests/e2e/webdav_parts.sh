@@ -74,7 +74,7 @@ old t
 faults n '{"method":"PUT","path":"/uploads/.*/0000[26]$","wait":60}'
 "$FERRY" copy "$S" "$(at n t)" >"$OUT" 2>"$ERR" &
 pid=$!
-for _ in {1..200}; do
+for _ in {1..2400}; do
 	[ "$(parts)" != "1 3 4 5 7" ] || break
 	sleep 0.05
 done
@@ -98,7 +98,7 @@ gone_on() {
 	faults n '{"method":"PUT","path":"/uploads/.*/0000[2-7]$","wait":60}'
 	"$FERRY" copy "$S" "$(at n t)" >"$OUT" 2>"$ERR" &
 	pid=$!
-	for _ in {1..200}; do
+	for _ in {1..2400}; do
 		[ "$(parts)" != 1 ] || break
 		sleep 0.05
 	done
@@ -150,10 +150,10 @@ is "no space for one of them: nothing is left" \
 
 # A signal.
 fresh
-faults n '{'"$part"',"wait":3}'
+faults n '{'"$part"',"wait":60}'
 "$FERRY" copy "$S" "$(at n t)" >"$OUT" 2>"$ERR" &
 pid=$!
-for _ in {1..200}; do
+for _ in {1..2400}; do
 	[ "$(grep -c . "$SHM/srv/n/front.log")" -lt 6 ] || break
 	sleep 0.05
 done
@@ -162,7 +162,7 @@ start=$(date +%s%N)
 kill -TERM $pid
 wait $pid
 is "a signal with parts under way" $? 130
-at_least "ends them" 3000 $((($(date +%s%N) - start) / 1000000))
+at_least "ends them" 30000 $((($(date +%s%N) - start) / 1000000))
 old_is_whole "and the old file is whole" t
 fresh
 exits 0 "the run after it" copy "$S" "$(at n t)"
@@ -174,7 +174,10 @@ old t
 faults n '{'"$part"',"delay":1}'
 "$FERRY" copy "$S" "$(at n t)" >"$OUT" 2>"$ERR" &
 pid=$!
-sleep 0.7
+for _ in {1..1200}; do
+	[ ! -s "$SHM/srv/nextcloud/log/parts" ] || break
+	sleep 0.05
+done
 head -c 70M /dev/urandom >"$S/large"
 wait $pid
 check "a source that changes meanwhile: exit" test $? -ne 0

@@ -55,7 +55,7 @@ at_most() { at_least "$1" "$3" "$2"; }
 killed() {
 	"$FERRY" copy "$3" "$2" >"$OUT" 2>"$ERR" &
 	pid=$!
-	for _ in {1..300}; do
+	for _ in {1..2400}; do
 		! grep -q '^PUT .* 0 1 ' "$(log "$1")" || break
 		sleep 0.05
 	done
@@ -166,7 +166,7 @@ old $s
 again $s "{$third,\"wait\":1,\"count\":1}"
 "$FERRY" copy "$SHM/mid" "$P" >"$OUT" 2>"$ERR" &
 pid=$!
-for _ in {1..300}; do
+for _ in {1..2400}; do
 	[ "$(stat -c %s "$(asides $s)" 2>/dev/null)" != 3145728 ] || break
 	sleep 0.02
 done

@@ -152,6 +152,20 @@ quick() {
 	fi
 }
 
+# held PID: until it has ended, or done nothing for 1.2 seconds: something keeps
+# it from going on.
+held() {
+	local was=x now same=0
+	for _ in {1..1200}; do
+		now=$(cut -d' ' -f14,15 "/proc/$1/stat" 2>/dev/null)
+		kill -0 "$1" 2>/dev/null || return
+		if [ "$now" = "$was" ]; then same=$((same + 1)); else same=0; fi
+		[ $same -lt 12 ] || return
+		was=$now
+		sleep 0.1
+	done
+}
+
 # Debian's own Python: another one may be out of another user's reach.
 maketree() { /usr/bin/python3 "$BIN/maketree.py" "$@" 2>/dev/null; }
 mutate() { /usr/bin/python3 "$BIN/mutate.py" "$@"; }

@@ -15,6 +15,20 @@ import sys
 import time
 
 
+def waits_for(number, p):
+    """ferry blocks the signals that it waits for, when it is ready."""
+    with open("/proc/%d/status" % p.pid) as f:
+        mask = next(x for x in f if x.startswith("SigBlk:")).split()[1]
+    return int(mask, 16) >> (number - 1) & 1
+
+
+def await_ready(number, p):
+    end = time.monotonic() + 60
+    while p.poll() is None and not waits_for(number, p):
+        if time.monotonic() > end:
+            break
+        time.sleep(0.005)
+
 
 def files_below(folder):
     return sum(len(files) for _, _, files in os.walk(folder))
@@ -30,6 +44,7 @@ def await_moment(when, p):
 
 p = subprocess.Popen(sys.argv[3:], stderr=subprocess.PIPE,
                      stdout=subprocess.DEVNULL)
+await_ready(getattr(signal, sys.argv[1]), p)
 await_moment(sys.argv[2], p)
 start = time.monotonic()
 p.send_signal(getattr(signal, sys.argv[1]))

@@ -81,7 +81,7 @@ umnt() {
 	status=$?
 	[ $status = 0 ] || not_ok "umount $name: exit $status" "$ERR" "$OUT"
 	# It may be about to write the last of what it knows.
-	for _ in {1..200}; do
+	for _ in {1..1200}; do
 		kill -0 "${MOUNT_PID[$name]}" 2>/dev/null || break
 		sleep 0.05
 	done

@@ -33,7 +33,7 @@ typed = os.environ.get("TERMINAL_TYPES", "").splitlines()
 printed = b""
 start = time.monotonic()
 resized = False
-while time.monotonic() - start < seconds * 20:
+while time.monotonic() - start < 600:
     if not resized and time.monotonic() - start > seconds / 2:
         resized = True
         os.write(1, b"\n<resized>\n")

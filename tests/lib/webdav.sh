@@ -34,6 +34,13 @@ serve() {
 	KIND[$1]=$2
 }
 
+# end_helper: the last one; its number may soon be another's.
+end_helper() {
+	kill "${helpers[-1]}"
+	wait "${helpers[-1]}" 2>/dev/null
+	unset 'helpers[-1]'
+}
+
 # All at once.
 serve_all() {
 	local s pids=()
@@ -63,7 +70,7 @@ through() {
 	mkdir -p "$SHM/srv/$name"
 	"$@" >"$SHM/srv/$name/said" 2>"$SHM/srv/$name/err" </dev/null &
 	helpers+=($!)
-	for _ in {1..100}; do
+	for _ in {1..1200}; do
 		port=$(sed -n 's/^port=//p' "$SHM/srv/$name/said")
 		[ -z "$port" ] || break
 		sleep 0.05

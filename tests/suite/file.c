@@ -110,9 +110,12 @@ static void a_tag_belongs_to_one_content(struct suite *s)
 	opt.tag = e.tag;
 	WANT(be_get(s->be, &s->op, in(s, "f"), &opt, &dst.base) == 0);
 	WANT(dst.n == 1000 && dst.wrong == 0);
+	WANT(op_sleep(&s->op, 30) == 0); /* a file system's clock may tick so */
 	WANT(put(s, "f", 2, 1000) == 0);
 	WANT(be_stat(s->be, &s->op, in(s, "f"), &other) == 0);
-	WANT(other.tag && strcmp(e.tag, other.tag) != 0);
+	if (!other.tag)
+		SKIP("files have a tag only when they are older");
+	WANT(strcmp(e.tag, other.tag) != 0);
 	WANT_ERR(be_get(s->be, &s->op, in(s, "f"), &opt, &late.base),
 		 ERR_CONFLICT);
 	WANT(late.n == 0);
