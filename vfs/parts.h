@@ -485,7 +485,7 @@ void queue_count(struct vfs *v, struct vfs_status *out);
 /*
  * Do one thing that `n` needs (it is held and NODE_SENDING), without the lock.
  * 0: done, look again; 1: something else must come first, which was made due;
- * -1: op->err.
+ * 2: that, too, and nothing was tried; -1: op->err.
  */
 int send_node(struct vfs *v, struct op *op, struct node *n) MUST_CHECK;
 /*

@@ -427,7 +427,9 @@ static bool settle(struct vfs *v, struct op *op, struct node *n, int rc,
 		set_due(v, n,
 			n->change == change ? now : quiet_after(v, n, now));
 	}
-	wake_waiting(v, n);
+	/* two that wait for each other are not to keep each other awake */
+	if (rc != 2 || n->change != change)
+		wake_waiting(v, n);
 	pthread_cond_broadcast(&v->queue_done);
 	return tell;
 }

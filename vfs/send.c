@@ -564,7 +564,7 @@ int send_node(struct vfs *v, struct op *op, struct node *n)
 	what = plan(&j);
 	vfs_unlock(v);
 	if (what != PLAN_GO)
-		return what == PLAN_WAIT ? 1 : what < 0 ? -1 : 0;
+		return what == PLAN_WAIT ? 2 : what < 0 ? -1 : 0;
 	rc = settle(&j) < 0 ? -1 : act(&j);
 	vfs_lock(v);
 	job_outcome(&j, rc);
