@@ -40,6 +40,20 @@ static int spooled_seek(struct source *src, struct op *op, int64_t off)
 	return 0;
 }
 
+static struct source *spooled_new(int fd, int64_t size)
+{
+	struct spooled *s = xcalloc(1, sizeof(*s));
+
+	*s = (struct spooled){
+		.base = { .size = size,
+			  .stable = true,
+			  .read = spooled_read,
+			  .seek = spooled_seek },
+		.fd = fd,
+	};
+	return &s->base;
+}
+
 /* All of `src` into `fd`: how many bytes, or -1. */
 static int64_t drain(struct source *src, struct op *op, int fd,
 		     struct hasher *h)
@@ -74,7 +88,6 @@ int spooled_open(struct source *src, struct op *op, struct digests *digests,
 	struct hasher *h = hasher_new((1u << HASH_TYPES) - 1);
 	int fd = temp_file(op);
 	int64_t size = fd < 0 ? -1 : drain(src, op, fd, h);
-	struct spooled *s;
 
 	if (size < 0) {
 		if (fd >= 0)
@@ -84,15 +97,38 @@ int spooled_open(struct source *src, struct op *op, struct digests *digests,
 	}
 	hasher_end(h, digests);
 	hasher_free(h);
-	s = xcalloc(1, sizeof(*s));
-	*s = (struct spooled){
-		.base = { .size = size,
-			  .stable = true,
-			  .read = spooled_read,
-			  .seek = spooled_seek },
-		.fd = fd,
-	};
-	*out = &s->base;
+	*out = spooled_new(fd, size);
+	return 0;
+}
+
+struct filler {
+	struct sink base;
+	int fd;
+	int64_t size;
+};
+
+static int fill(struct sink *dst, struct op *op, const void *p, size_t n)
+{
+	struct filler *f = container_of(dst, struct filler, base);
+
+	if (write_all(f->fd, p, n) < 0)
+		return err_sys(&op->err, "write a temporary file");
+	f->size += (int64_t)n;
+	return 0;
+}
+
+int spooled_get(struct backend *be, struct op *op, const char *path,
+		const struct get_opt *opt, struct source **out)
+{
+	struct filler f = { .base.write = fill, .fd = temp_file(op) };
+
+	if (f.fd < 0)
+		return -1;
+	if (be_get(be, op, path, opt, &f.base) < 0) {
+		close(f.fd);
+		return -1;
+	}
+	*out = spooled_new(f.fd, f.size);
 	return 0;
 }
 

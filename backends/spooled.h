@@ -13,6 +13,11 @@
  */
 int spooled_open(struct source *src, struct op *op, struct digests *digests,
 		 struct source **out) MUST_CHECK;
+
+/* The same of a file of a place. */
+int spooled_get(struct backend *be, struct op *op, const char *path,
+		const struct get_opt *opt, struct source **out) MUST_CHECK;
+
 void spooled_close(struct source *src);
 
 /* be_purge() for a driver without it. */

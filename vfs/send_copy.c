@@ -2,74 +2,26 @@
  * What the place cannot move, as from one of its disks to another, or on a
  * server without MOVE: it is copied, there or by way of this machine.
  */
-#include <unistd.h>
-
-#include "lib/file.h"
-#include "lib/spool.h"
+#include "backends/spooled.h"
 #include "vfs/sending.h"
 
-/* ---- by way of this machine ---------------------------------------------- */
-
-struct detour {
-	struct sink down;
-	struct source up;
-	int fd;
-	int64_t at;
-};
-
-static int take(struct sink *dst, struct op *op, const void *p, size_t n)
-{
-	struct detour *d = container_of(dst, struct detour, down);
-
-	if (write_all(d->fd, p, n) < 0)
-		return err_sys(&op->err, "write a temporary file");
-	return 0;
-}
-
-static ssize_t give(struct source *src, struct op *op, void *buf, size_t n)
-{
-	struct detour *d = container_of(src, struct detour, up);
-	ssize_t got = pread(d->fd, buf, n, d->at);
-
-	if (got < 0)
-		return err_sys(&op->err, "read a temporary file");
-	d->at += got;
-	return got;
-}
-
-static int give_from(struct source *src, struct op *op, int64_t off)
-{
-	(void)op;
-	container_of(src, struct detour, up)->at = off;
-	return 0;
-}
-
+/* By way of this machine. */
 static int detour(struct job *j, const char *src, const struct entry *e,
 		  const char *dst, const struct put_opt *opt, struct entry *out)
 {
 	const struct get_opt get = { .len = -1,
 				     .tag = e->tag,
 				     .want = &e->hash };
-	struct detour d = { .down.write = take,
-			    .up.stable = true,
-			    .up.read = give,
-			    .up.seek = give_from,
-			    .fd = temp_file(j->op) };
 	struct backend *be = j->v->be;
-	int rc;
+	struct source *here;
+	int rc = spooled_get(be, j->op, src, &get, &here);
 
-	if (d.fd < 0)
-		return -1;
-	rc = be_get(be, j->op, src, &get, &d.down);
 	if (rc == 0) {
-		d.up.size = lseek(d.fd, 0, SEEK_CUR);
-		rc = be_put(be, j->op, dst, &d.up, opt, out);
+		rc = be_put(be, j->op, dst, here, opt, out);
+		spooled_close(here);
 	}
-	close(d.fd);
 	return rc;
 }
-
-/* -------------------------------------------------------------------------- */
 
 static int copy_link(struct job *j, const struct entry *e, const char *dst,
 		     const struct put_opt *opt, struct entry *out)
