@@ -90,6 +90,10 @@ int same_at_place(struct job *j, const char *a, const struct entry *ea,
 	struct digests of_a, of_b;
 	int rc;
 
+	if (ea->kind == ENTRY_LINK && eb->kind == ENTRY_LINK)
+		return ea->posix && ea->posix->target && eb->posix &&
+		       eb->posix->target &&
+		       strcmp(ea->posix->target, eb->posix->target) == 0;
 	if (ea->kind != ENTRY_FILE || eb->kind != ENTRY_FILE ||
 	    (ea->size != eb->size && ea->size != SIZE_UNKNOWN &&
 	     eb->size != SIZE_UNKNOWN))

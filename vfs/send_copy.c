@@ -23,7 +23,7 @@ static int detour(struct job *j, const char *src, const struct entry *e,
 	return rc;
 }
 
-static int copy_link(struct job *j, const struct entry *e, const char *dst,
+static int copy_node(struct job *j, const struct entry *e, const char *dst,
 		     const struct put_opt *opt, struct entry *out)
 {
 	struct backend *be = j->v->be;
@@ -46,8 +46,8 @@ int copy_at_place(struct job *j, const char *src, const struct entry *e,
 	opt.meta = e->posix && e->posix->mode ? e : NULL;
 	/* the source is deleted after that */
 	opt.durable = !be_can(be, BE_REMOTE);
-	if (e->kind == ENTRY_LINK)
-		return job_heard(j, copy_link(j, e, dst, &opt, out));
+	if (e->kind != ENTRY_FILE)
+		return job_heard(j, copy_node(j, e, dst, &opt, out));
 	rc = be_copy(be, j->op, be, src, e, dst, &opt, out);
 	if (rc < 0 && j->op->err.kind == ERR_UNSUPPORTED) {
 		err_clear(&j->op->err);

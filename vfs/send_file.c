@@ -251,7 +251,7 @@ int send_put(struct job *j)
 	if (content_get(j->v, j->op, j->n, &p.c) < 0)
 		return -1;
 	if (need_all(&p) < 0) {
-		if (j->op->err.kind == ERR_CONFLICT || is_missing(&j->op->err))
+		if (j->op->err.kind == ERR_CONFLICT)
 			job_not_whole(j);
 		else
 			err_wrap(&j->op->err, "what is not here of it");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backends/listing.h"
+#include "lib/log.h"
 #include "vfs/sending.h"
 
 enum { DEPTH_MAX = 200, NAMES_MOST = 20 };
@@ -19,8 +20,8 @@ static const char *join(struct job *j, const char *dir, const char *name)
 static const struct put_opt create = { .mtime = MTIME_UNKNOWN,
 				       .mode = PUT_CREATE };
 
-static int move_all(struct job *j, const char *src, const char *dst,
-		    unsigned depth);
+static int move_all(struct job *j, const char *src, const struct entry *e,
+		    const char *dst, unsigned depth);
 
 /* Where the place cannot move it. */
 static int carry_file(struct job *j, const char *src, const struct entry *e,
@@ -43,14 +44,33 @@ static int carry_dir(struct job *j, const char *src, const struct entry *e,
 		     const char *dst, unsigned depth)
 {
 	struct backend *be = j->v->be;
+	/* as a node it is private until it gets its mode */
+	int rc = e->posix && be_can(be, BE_MKNODE)
+			 ? be_mknode(be, j->op, dst, e, &create)
+			 : be_mkdir(be, j->op, dst);
 
-	if (job_heard(j, be_mkdir(be, j->op, dst)) < 0 ||
-	    move_all(j, src, dst, depth + 1) < 0)
+	if (job_heard(j, rc) < 0)
 		return -1;
-	if (be_can(be, BE_SET_META) && e->posix &&
-	    be_set_meta(be, j->op, dst, e, NULL) < 0)
-		err_clear(&j->op->err);
-	return 0;
+	return move_all(j, src, e, dst, depth + 1);
+}
+
+/* Before the source goes, so that a kill does not lose it. */
+static void take_meta(struct job *j, const char *src, const struct entry *e,
+		      const char *dst)
+{
+	struct backend *be = j->v->be;
+	struct op *op = j->op;
+	struct xattrs x;
+	bool has;
+
+	if (!e->posix || !be_can(be, BE_SET_META))
+		return;
+	has = be_can(be, BE_XATTRS) && be_get_xattrs(be, op, src, &x) == 0;
+	/* the other disk may know no extended attributes */
+	if ((!has || be_set_meta(be, op, dst, e, &x) < 0) &&
+	    be_set_meta(be, op, dst, e, NULL) < 0)
+		log_notice(dst, "its mode and times: %s", op->err.msg);
+	err_clear(&op->err);
 }
 
 static int move_one(struct job *j, const char *src, const struct entry *e,
@@ -105,7 +125,7 @@ static int meet(struct job *j, const char *a, const struct entry *e,
 	int rc;
 
 	if (e->kind == ENTRY_DIR && there->kind == ENTRY_DIR)
-		return move_all(j, a, b, depth + 1);
+		return move_all(j, a, e, b, depth + 1);
 	rc = job_look(j, a, &now);
 	if (rc <= 0)
 		return rc;
@@ -138,8 +158,8 @@ static int move_entry(struct job *j, const char *src, const char *dst,
 	return rc;
 }
 
-static int move_all(struct job *j, const char *src, const char *dst,
-		    unsigned depth)
+static int move_all(struct job *j, const char *src, const struct entry *dir,
+		    const char *dst, unsigned depth)
 {
 	struct listing l = LISTING_INIT;
 	struct backend *be = j->v->be;
@@ -155,8 +175,10 @@ static int move_all(struct job *j, const char *src, const char *dst,
 	while (rc == 0 && (rc = listing_next(&l, j->op, &e, &m)) == 1)
 		rc = move_entry(j, src, dst, &e, depth);
 	listing_free(&l);
-	if (rc == 0)
+	if (rc == 0) {
+		take_meta(j, src, dir, dst);
 		rc = job_heard(j, be_rmdir(be, j->op, src));
+	}
 	if (rc < 0 && is_missing(&j->op->err)) {
 		err_clear(&j->op->err);
 		rc = 0;
@@ -189,10 +211,15 @@ static int rest_done(struct job *j)
 
 int send_rest(struct job *j)
 {
+	const char *from = j->from_path.data;
+	struct entry src;
+	int rc;
+
 	err_clear(&j->op->err);
-	if (move_all(j, j->from_path.data, j->to_path.data, 0) < 0)
-		return -1;
-	return rest_done(j);
+	rc = job_look(j, from, &src);
+	if (rc > 0)
+		rc = move_all(j, from, &src, j->to_path.data, 0);
+	return rc < 0 ? -1 : rest_done(j);
 }
 
 int carry_folder(struct job *j, const struct entry *src)

@@ -236,8 +236,8 @@ int send_rest(struct job *j) MUST_CHECK;
 int carry_folder(struct job *j, const struct entry *src) MUST_CHECK;
 
 /* ---- send_copy.c; without the lock --------------------------------------- */
-/* A file or a link with its metadata to another path of the place, on which the
-   source may be deleted. */
+/* Anything but a folder, with its metadata, to another path of the place, on
+   which the source may be deleted. */
 int copy_at_place(struct job *j, const char *src, const struct entry *e,
 		  const char *dst, const struct put_opt *opt,
 		  struct entry *out) MUST_CHECK;

@@ -98,6 +98,19 @@ static int open_part(struct aside *a, struct op *op, mode_t mode)
 	return 0;
 }
 
+/*
+ * Who sweeps here may have met the new file before it was locked.  Where there
+ * are no locks, none is needed.
+ */
+static bool is_kept(int fd)
+{
+	struct stat st;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return false;
+	return fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
 static int open_new(struct aside *a, struct op *op, mode_t mode)
 {
 	for (unsigned tries = 0; tries < 100; tries++) {
@@ -107,9 +120,11 @@ static int open_new(struct aside *a, struct op *op, mode_t mode)
 				       O_CLOEXEC,
 			       mode);
 		if (a->fd >= 0) {
-			/* Where there are no locks, none is needed. */
-			(void)!flock(a->fd, LOCK_EX | LOCK_NB);
-			return 0;
+			if (is_kept(a->fd))
+				return 0;
+			close(a->fd);
+			a->fd = -1;
+			continue;
 		}
 		if (errno != EEXIST)
 			return err_sys(&op->err, "create");
