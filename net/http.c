@@ -8,7 +8,7 @@
 #include "net/gate.h"
 #include "net/request.h"
 
-enum { REDIRECTS_MAX = 5 };
+enum { REDIRECTS_MAX = 5, REFUSED_MAX = 3 };
 
 struct http {
 	const struct http_settings *settings;
@@ -277,7 +277,7 @@ int http_do(struct http *h, struct op *op, const struct http_request *rq,
 {
 	struct attempt at = { .h = h, .op = op, .rq = rq, .out = out };
 	unsigned redirects = 0;
-	bool asked = false;
+	unsigned refused = 0;
 
 	*out = (struct http_answer){ .body = "" };
 	if (begin(&at) < 0)
@@ -287,8 +287,7 @@ int http_do(struct http *h, struct op *op, const struct http_request *rq,
 
 		if (send_once(&at) < 0)
 			return -1;
-		if (out->status == 401 && !asked) {
-			asked = true;
+		if (out->status == 401 && refused++ < REFUSED_MAX) {
 			again = other_credentials(&at);
 		} else if (out->status > 300 && out->status < 400) {
 			if (redirects++ == REDIRECTS_MAX)

@@ -53,7 +53,8 @@ struct http_conf {
 	/*
 	 * Or: the value of the Authorization header, into the op's arena.
 	 * `stale` is the value that was answered with 401 just now, or NULL;
-	 * the request is repeated if it returns 0 with another one.
+	 * the request is repeated if it returns 0 with another one, three
+	 * times at most: a token may be too old again when the server decides.
 	 */
 	int (*authorize)(void *arg, struct op *op, const char *stale,
 			 const char **value);

@@ -108,13 +108,23 @@ void run_notice(struct sync_run *r, const char *path, const char *text)
 	run_event(r, &e);
 }
 
-int run_stop(struct sync_run *r, struct op *op)
+/* false: it is what has stopped the run already. */
+static bool stop_for(struct sync_run *r, const struct err *e)
 {
+	bool known;
+
 	pthread_mutex_lock(&r->lock);
+	known = r->fatal.kind == e->kind && r->fatal.code == e->code;
 	if (r->fatal.kind == ERR_OK)
-		r->fatal = op->err;
+		r->fatal = *e;
 	pthread_mutex_unlock(&r->lock);
 	atomic_store(&r->stopped, true);
+	return !known;
+}
+
+int run_stop(struct sync_run *r, struct op *op)
+{
+	(void)stop_for(r, &op->err);
 	return -1;
 }
 
@@ -129,33 +139,20 @@ static bool is_throttled(struct sync_run *r, const struct err *e)
 	return atomic_fetch_add(&r->throttled, 1) + 1 >= THROTTLED_MAX;
 }
 
-/* One sentence is enough: not one of each file that was under way. */
-static bool is_known(struct sync_run *r, const struct err *e)
-{
-	bool known;
-
-	pthread_mutex_lock(&r->lock);
-	known = r->fatal.kind == e->kind && r->fatal.code == e->code;
-	pthread_mutex_unlock(&r->lock);
-	return known;
-}
-
 void run_failed(struct sync_run *r, struct op *op, const char *path)
 {
 	struct sync_event e = { .action = ACTION_FAIL,
 				.path = path,
 				.err = &op->err };
-	bool fatal;
 
 	if (op->err.kind == ERR_CANCELED) {
 		run_stop(r, op);
 		return;
 	}
-	fatal = err_info(op->err.kind)->fatal || is_throttled(r, &op->err);
-	if (fatal && is_known(r, &op->err))
+	/* one sentence is enough: not one of each file that was under way */
+	if ((err_info(op->err.kind)->fatal || is_throttled(r, &op->err)) &&
+	    !stop_for(r, &op->err))
 		return;
-	if (fatal)
-		run_stop(r, op);
 	atomic_fetch_add(&r->stats->failed, 1);
 	run_event(r, &e);
 }

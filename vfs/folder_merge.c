@@ -262,10 +262,12 @@ static void meet(struct merge *m, struct node *local, const struct entry *e)
 	if (local->kind != ENTRY_DIR || e->kind != ENTRY_DIR ||
 	    !(local->flags & NODE_NEW) || local->flags & NODE_SENDING)
 		return; /* the queue will run into it */
-	/* a folder that both sides have made is one */
+	/*
+	 * A folder that both sides have made is one.  It is listed when next
+	 * it is looked at; out of reach, what is here is shown.
+	 */
 	node_set_remote(m->v, local, m->dir, e->name);
 	node_set_seen(m->v, local, e);
-	local->flags &= ~(uint32_t)NODE_LISTED;
 	if (local->dir)
 		local->dir->listed_at = 0;
 	local->flags |= NODE_FOUND;

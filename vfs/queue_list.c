@@ -87,16 +87,24 @@ int vfs_queue(struct vfs *v, struct op *op, vfs_queue_fn *fn, void *arg)
 	return rc;
 }
 
+/* What is deleted here while it is sent is not over before it is gone there. */
+static bool is_over(const struct node *n)
+{
+	return !queue_wants(n) && !(n->flags & NODE_SENDING);
+}
+
 void queue_count(struct vfs *v, struct vfs_status *out)
 {
 	out->queued = out->sending = out->failed = out->queued_bytes = 0;
 	for (size_t i = 0; i < v->queue.n; i++) {
 		const struct node *n = v->queue.at[i];
 
-		if (!queue_wants(n))
+		if (is_over(n))
 			continue;
 		out->queued++;
 		out->sending += (n->flags & NODE_SENDING) != 0;
+		if (!queue_wants(n)) /* and is to be deleted there again */
+			continue;
 		out->failed += n->tries > 0;
 		if (has_bytes(n) && n->size > 0)
 			out->queued_bytes += n->size;
@@ -121,11 +129,6 @@ static bool is_at(const struct node *n, const char *path, struct buf *b)
 	node_path(n, b);
 	return strncmp(b->data, path, len) == 0 &&
 	       (b->data[len] == '\0' || b->data[len] == '/');
-}
-
-static bool is_over(const struct node *n)
-{
-	return !queue_wants(n) && !(n->flags & NODE_SENDING);
 }
 
 static void gather(struct vfs *v, const char *path, bool gone_only,

@@ -202,7 +202,10 @@ struct vfs_status {
 };
 void vfs_status(struct vfs *v, struct vfs_status *out);
 
-/* One thing that the place has to be told. */
+/*
+ * One thing that the place has to be told.  (What was deleted here while it
+ * was sent has no path, and is only counted in vfs_status.)
+ */
 struct vfs_queued {
 	const char *path;   /* where it is, or was, in the mount */
 	const char *action; /* "upload", "mkdir", "move", "delete", "times" */

@@ -32,9 +32,10 @@ retried() {
 	check "nothing is left over" no_strays "$D"
 }
 retried "the first calls fail" "calls=1-2,error=network"
-retried "every third call fails" "calls=/3,error=network"
-retried "every fourth call is too much" "calls=/4,error=busy,retry_after=10ms"
-retried "listings time out" "op=list,calls=/2,error=timeout"
+# (they wait so long that those that go well are over before they try again)
+retried "every third call fails" "calls=/3,error=network,retry_after=100ms"
+retried "every fourth call is too much" "calls=/4,error=busy,retry_after=100ms"
+retried "listings time out" "op=list,calls=/2,error=timeout,retry_after=100ms"
 retried "bodies break off" "op='get put copy',cut=20000,calls=1-2,error=network"
 
 for op in put copy mkdir set_meta unlink; do
@@ -47,7 +48,7 @@ done
 # A plain driver, that only gets and puts.
 fresh
 exits 0 "from memory and back through faults" copy "$S" \
-	"$(bad "calls=/5,error=network" "$D")" --no-metadata --checksum
+	"$(bad "calls=/5,error=network,retry_after=100ms" "$D")" --no-metadata --checksum
 check "the content is right" cmp "$S/large" "$D/large"
 
 # What does not get better.

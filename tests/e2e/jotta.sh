@@ -132,7 +132,7 @@ by_browser() {
 		well_known_url="$URL/auth/realms/jottacloud/.well-known/openid-configuration" \
 		"${places[@]}" >"$OUT" 2>"$ERR" </dev/null &
 	pid=$!
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 1000; i++)); do
 		url=$(grep -aho "http://127[^ ]*authorize[^ ]*\|http://[^ ]*openid-connect/auth?[^ ]*" \
 			"$OUT" "$ERR" | head -n 1)
 		[ -z "$url" ] || break
@@ -217,9 +217,9 @@ killed_upload() {
 	local pid i got
 	big killed
 	reset
-	"$FERRY" copy --bwlimit 4M "$SHM/killed" jotta: >/dev/null 2>&1 &
+	"$FERRY" copy --bwlimit 1M "$SHM/killed" jotta: >/dev/null 2>&1 &
 	pid=$!
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 1000; i++)); do
 		[ "$(counter content_bytes)" -lt 2000000 ] || break
 		sleep 0.1
 	done
@@ -239,9 +239,9 @@ changed_upload() {
 	local pid i
 	big changing
 	reset
-	"$FERRY" copy --bwlimit 4M "$SHM/changing" jotta: >"$OUT" 2>"$ERR" &
+	"$FERRY" copy --bwlimit 1M "$SHM/changing" jotta: >"$OUT" 2>"$ERR" &
 	pid=$!
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 1000; i++)); do
 		[ "$(counter content_bytes)" -lt 2000000 ] || break
 		sleep 0.1
 	done

@@ -118,7 +118,7 @@ rm -rf "$SHM/old" "$S" "$D"
 partial() {
 	mkdir -p "$S" "$D"
 	head -c 100M /dev/urandom >"$S/large"
-	"$FERRY" copy --bwlimit 25M "$S" "$D" >"$OUT" 2>"$ERR" &
+	"$FERRY" copy --bwlimit 10M "$S" "$D" >"$OUT" 2>"$ERR" &
 	local pid=$!
 	for _ in {1..600}; do
 		[ -z "$(find "$D" -name '.ferry-tmp.*' -size +20M)" ] || break
@@ -157,7 +157,7 @@ interrupted() {
 	echo old >"$D/large"
 	head -c 100M /dev/urandom >"$S/large"
 	/usr/bin/python3 "$BIN/interrupt.py" "$1" 0.7 "$FERRY" copy \
-		--bwlimit 10M "$S" "$D" >"$OUT" 2>"$ERR"
+		--bwlimit 3M "$S" "$D" >"$OUT" 2>"$ERR"
 	is "$1 ends it at once with 130" "$(cat "$OUT")" "130 quick"
 	check "with a summary" test -s "$ERR"
 	check "the old file is there" grep -qx old "$D/large"

@@ -36,8 +36,10 @@ check 'df shows the room of the place' test "$(df -k --output=size "$MNT" |
 	tail -n 1)" -gt 0
 # Others write to this disk, too: the same to a GB.
 taken() { df -k --output=used "$1" | tail -n 1; }
-off=$((($(taken "$MNT") - $(taken "$PLACE")) / 1000000))
-is 'and how much of it is taken, as of the disk' $off 0
+as_taken() {
+	[ $((($(taken "$MNT") - $(taken "$PLACE")) / 1000000)) = 0 ]
+}
+check 'and how much of it is taken, as of the disk' until_true as_taken
 is 'a folder counts the folders in it' "$(stat -c %h "$MNT/dir" |
 	sed 's/^[13]$/fits/')" fits
 check 'a file of 0 bytes is read as such' here '

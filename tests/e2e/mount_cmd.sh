@@ -109,14 +109,14 @@ ferry, place, mnt = sys.argv[1:]
 for name in ("\0ferry-test-%d" % os.getpid(), os.environ["HOME"] + "/notify"):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     s.bind(name)
-    s.settimeout(20)
+    s.settimeout(120)
     env = dict(os.environ, NOTIFY_SOCKET=name.replace("\0", "@"))
     p = subprocess.Popen([ferry, "mount", place, mnt], env=env)
     assert s.recv(100) == b"READY=1"
     assert os.path.ismount(mnt)
     p.send_signal(signal.SIGTERM)
     assert s.recv(100) == b"STOPPING=1"
-    assert p.wait(20) == 0
+    assert p.wait(120) == 0
     assert not os.path.ismount(mnt)
 print("fine")
 EOP
@@ -153,18 +153,19 @@ pid=$(mount_pid)
 echo survives >"$MNT/survivor"
 kill -9 "$pid"
 check 'a killed one leaves a dead folder' until_true bash -c \
-	"! stat '$MNT' && is=\$(stat '$MNT' 2>&1); echo \"\$is\" |
+	"! stat -f '$MNT' && is=\$(stat -f '$MNT' 2>&1); echo \"\$is\" |
 	grep -q 'not connected'"
 exits 4 'of which nothing can be asked' mount status "$MNT"
 check 'mount cleans it' up
 is 'and nothing is lost' "$(cat "$MNT/survivor")" survives
 kill -9 "$(mount_pid)"
-until_true bash -c "! stat '$MNT'" >/dev/null
+check 'dead again' until_true bash -c "! stat -f '$MNT'"
 check 'umount cleans it, too' down
 check 'and nothing is mounted' not_mounted
 
 # ---- the queue -------------------------------------------------------------
 check 'mounted to rest for long' up --write-back 1h
+exits 0 'what was left of the killed ones is sent' mount flush "$MNT"
 echo data >"$MNT/queued"
 mkdir "$MNT/qdir"
 exits 0 'the queue is listed' mount queue "$MNT"
@@ -190,7 +191,7 @@ is 'of which nothing is left' "$(field queued)" 0
 check 'the place has it now' grep -qx left "$PLACE/left"
 
 check 'a place that takes its time is mounted' "$FERRY" mount --daemon \
-	":fault,op=put,delay=4s,remote='$PLACE':" "$MNT"
+	":fault,op=put,delay=10s,remote='$PLACE':" "$MNT"
 echo slow >"$MNT/slowly"
 timeout -s INT 1 "$FERRY" umount "$MNT" >/dev/null 2>"$ERR"
 check 'who interrupts umount finds it mounted' is_mounted

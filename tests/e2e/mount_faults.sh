@@ -27,9 +27,10 @@ try:
 except OSError as e:
     print(errno.errorcode.get(e.errno, e.errno))
 PY
-reads() { timeout -s KILL 40 /usr/bin/python3 "$BIN/reads.py" "$1" || echo late; }
+reads() { timeout -s KILL 120 /usr/bin/python3 "$BIN/reads.py" "$1" || echo late; }
 
-# refused_file NAME FILE: it cannot be read, and that is said in time.
+# refused_file NAME FILE: it cannot be read, and that is said in time: within
+# some 25 seconds, when each of five tries meets silence.
 refused_file() {
 	local start=$SECONDS got
 	got=$(reads "$2")
@@ -37,7 +38,7 @@ refused_file() {
 	EIO | ENETDOWN | ETIMEDOUT | EAGAIN | EHOSTUNREACH | ENETUNREACH) ok "$1" ;;
 	*) not_ok "$1: $got" "$SHM/said-c" ;;
 	esac
-	at_least "$1: within half a minute" 30 $((SECONDS - start))
+	at_least "$1: within a minute" 60 $((SECONDS - start))
 }
 
 stop_server() { "$SERVERS/stop" "$SHM/srv/dav"; }
@@ -117,7 +118,7 @@ check "away: a changed file" sh -c "echo more >>'$C/dir/1'"
 check "away: a moved file" mv "$C/dir/2" "$C/dir/moved"
 check "away: a deleted file" rm "$C/dir/4"
 check "away: a new folder" mkdir "$C/dir/made"
-check "away: df" bounded 5 df "$C"
+check "away: df" bounded 20 df "$C"
 check "away: the queue can be asked" queue_has c upload 5
 while [ $((SECONDS - start)) -lt "$outage" ]; do sleep 0.2; done
 is "away: the mount knows" "$(status_of c online)" False
@@ -159,7 +160,7 @@ check "mounted while away: what was read is there" \
 refused_file "mounted while away: the rest is not" "$C/other/1"
 check "mounted while away: a write" sh -c "echo x >'$C/dir/offline'"
 check "mounted while away: umount leaves it for the next time" \
-	timeout 30 env FERRY_STATE_DIR="${CACHE[c]}" "$FERRY" umount "$C" --now
+	timeout 120 env FERRY_STATE_DIR="${CACHE[c]}" "$FERRY" umount "$C" --now
 wait "${MOUNT_PID[c]}"
 MOUNT_PID[c]=
 P=$(at silent c)
@@ -167,7 +168,10 @@ mkdir -p "$SHM/srv/silent2"
 /usr/bin/python3 "$SERVERS/fault_front.py" "$SHM/srv/silent2" \
 	"$(port_of silent)" "127.0.0.1:$port" >"$SHM/srv/silent2/said" 2>&1 &
 helpers+=($!)
-sleep 0.5
+for _ in {1..600}; do
+	! grep -q '^port=' "$SHM/srv/silent2/said" || break
+	sleep 0.1
+done
 mnt c "$P" || e2e_end
 check "the next time it is sent" drained c
 is "and has arrived" "$(cat "$F/c/dir/offline")" x
@@ -175,7 +179,7 @@ umnt c
 
 # ---- others change the same -------------------------------------------------
 # conflict NAME: what was written on both sides is there, on both sides.
-look_again() { kill -HUP "${MOUNT_PID[c]}"; sleep 1; }
+look_again() { kill -HUP "${MOUNT_PID[c]}"; }
 conflict() {
 	local name=$1 here=$2 there=$3 text
 	check "$name: the queue drains" drained c
@@ -184,9 +188,9 @@ conflict() {
 		check "$name: \"$text\" is at the place" \
 			grep -rqx "$text" "$F/e"
 		check "$name: \"$text\" is in the mount" \
-			grep -rqx "$text" "$C"
+			until_true grep -rqx "$text" "$C"
 	done
-	silent "$name: both sides have the same" same_tree "$C" "$F/e"
+	check "$name: both sides have the same" until_true same_tree "$C" "$F/e"
 }
 edit_there() {
 	local f=$F/e/$1
@@ -215,8 +219,8 @@ at_least "changed on both sides: it is counted" "$(status_of c conflicts)" 1
 is "changed on both sides: theirs has the name" "$(cat "$F/e/a")" theirs
 
 fresh --vfs-write-back 5s --dir-cache-time 1h
-echo "ours" >"$C/new"
 edit_there new "theirs"
+echo "ours" >"$C/new"
 conflict "made on both sides" ours theirs
 
 fresh --vfs-write-back 5s --dir-cache-time 1h
@@ -233,8 +237,8 @@ check "changed there, deleted here: the queue drains" drained c
 look_again
 check "changed there, deleted here: theirs is not lost" \
 	grep -rqx theirs "$F/e"
-silent "changed there, deleted here: both have the same" \
-	same_tree "$C" "$F/e"
+check "changed there, deleted here: both have the same" \
+	until_true same_tree "$C" "$F/e"
 
 fresh --vfs-write-back 5s --dir-cache-time 1h
 mkdir "$F/e/folder"
@@ -244,9 +248,10 @@ echo "ours" >"$C/folder"
 conflict "a file here, a folder there" ours theirs
 
 fresh --vfs-write-back 5s --dir-cache-time 1h
-mkdir "$C/both" "$F/e/both"
+mkdir "$F/e/both"
 chown www-data: "$F/e/both"
 echo "theirs" >"$F/e/both/t"
+mkdir "$C/both"
 echo "ours" >"$C/both/o"
 check "a folder on both sides: the queue drains" drained c
 sleep 5.2 # so long a folder that was just made is taken for our own
@@ -285,7 +290,11 @@ says "names it" dir
 sleep 3
 ls -lR "$C/dir" >"$SHM/listed"
 exits 0 "pin again, which looks at once" mount pin "$C" dir
-sleep 2
+for _ in {1..600}; do
+	"$FERRY" mount pins "$C" --json >"$OUT" 2>&1
+	[ "$(field missing)" != 0 ] || break
+	sleep 0.1
+done
 stop_server
 check "pinned: all of it is there" sh -c "cat '$C'/dir/[0-9]* '$C'/dir/deep/* \
 	'$C/dir/later' >'$SHM/pinned'"

@@ -27,7 +27,7 @@ start() {
 	rm -rf "$W" "${F:?}/t" "$SHM/cache-k"
 	mkdir -p "$W/dir/sub"
 	echo one >"$W/one"
-	echo two >"$W/two"
+	echo the second >"$W/two"
 	echo three >"$W/dir/three"
 	echo four >"$W/dir/sub/four"
 	head -c 3M /dev/urandom >"$W/big"
@@ -126,7 +126,7 @@ done
 # A large file in the middle of its transfer.
 start "${NOW[@]}"
 umnt k
-mnt k "$(at f t)" "${NOW[@]}" --bwlimit 2M || e2e_end
+mnt k "$(at f t)" "${NOW[@]}" --bwlimit 500k || e2e_end
 head -c 12M /dev/urandom >"$W/large"
 cp "$W/large" "$K/large"
 sleep 1.5
@@ -141,9 +141,14 @@ random_kills() {
 		mnt "$name" "$place" "${NOW[@]}" || return
 		mkdir "${M[$name]}/r$round"
 		sync "${M[$name]}"
+		rm -f "$log"
 		"$JUDGES/fsacked" write --seed "$round" --ops 100000 \
 			--pause $((RANDOM % 3)) "${M[$name]}/r$round" "$log" \
 			>"$SHM/acked" 2>&1 &
+		for _ in {1..1200}; do
+			[ ! -s "$log" ] || break
+			sleep 0.05
+		done
 		us=$((100000 + (RANDOM * 32768 + RANDOM) % 3000000))
 		sleep "$((us / 1000000)).$(printf %06d $((us % 1000000)))"
 		kill_mnt "$name"

@@ -69,7 +69,7 @@ known() {
 # all_but N: as many are in memory at last.
 all_but() {
 	local i
-	for ((i = 0; i < 240; i++)); do
+	for ((i = 0; i < 480; i++)); do
 		[ "$(known)" -gt "$1" ] || return 0
 		sleep 0.5
 	done

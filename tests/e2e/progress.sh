@@ -33,7 +33,7 @@ widest = lambda t: max(len(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line))
                        for line in re.split(r"[\r\n]+", t))
 print("widest before and after:", widest(before), widest(after))
 # A picture of before may still be on its way; and the last line is no picture.
-tail = re.sub(r"[^\r\n]*\Z", "", after[len(after) // 3:].rstrip())
+tail = re.sub(r"[^\r\n]*\Z", "", after[len(after) // 2:].rstrip())
 sys.exit(not (widest(before) <= 100 and widest(tail) <= 50))
 END
 is "lines fit, also after the terminal became narrower" $? 0

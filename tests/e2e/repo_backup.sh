@@ -282,7 +282,8 @@ for i in {1..200}; do head -c 300000 /dev/urandom >"$S/busy/$i"; done
 		i=$((k * 37 % 200 + 1))
 		case $((k % 4)) in
 		0) rm -f "$S/busy/$i" ;;
-		1) head -c 100000 /dev/urandom >>"$S/busy/$i" ;;
+		1) [ "$(stat -c %s "$S/busy/$i" || echo 0)" -gt 1000000 ] ||
+			head -c 100000 /dev/urandom >>"$S/busy/$i" ;;
 		2) truncate -s 1000 "$S/busy/$i" ;;
 		3) mv "$S/busy/$i" "$S/busy/moved-$i" ;;
 		esac
@@ -326,7 +327,7 @@ exits 11 "a locked repository" backup "$S"
 says "says by whom" "$holder"
 exits 0 "unlock" repo unlock
 check "leaves the locks of the living" locked
-"$FERRY" backup --retry-lock 1m "$S" >"$OUT" 2>"$ERR" &
+"$FERRY" backup --retry-lock 10m "$S" >"$OUT" 2>"$ERR" &
 pid=$!
 sleep 1
 kill -CONT "$holder"

@@ -108,7 +108,7 @@ stored() { find "$SHM/repo/data" -type f -name '[0-9a-f]*' | wc -l; }
 # killed_at PACKS: when so many more are there.  1 if it was over before.
 killed_at() {
 	local pid want=$(($(stored) + $1))
-	"$FERRY" backup --pack-size 4M "$S" >"$OUT" 2>"$ERR" &
+	"$FERRY" backup --bwlimit 60M --pack-size 4M "$S" >"$OUT" 2>"$ERR" &
 	pid=$!
 	while kill -0 $pid && [ "$(stored)" -lt $want ]; do
 		sleep 0.003
@@ -144,7 +144,8 @@ continued "killed, its locks removed" "$FERRY" repo unlock
 interrupted() {
 	fresh "$SHM/repo"
 	/usr/bin/python3 "$BIN/interrupt.py" "$1" "$SHM/repo/data:5" \
-		"$FERRY" backup --pack-size 4M "$S" >"$OUT" 2>"$ERR"
+		"$FERRY" backup --bwlimit 60M --pack-size 4M "$S" \
+		>"$OUT" 2>"$ERR"
 	is "$1 ends it at once with 130" "$(cat "$OUT")" "130 quick"
 	check "$1: no lock is left" test -z "$(ls "$SHM/repo/locks")"
 	is "$1: no snapshot" "$(snapshot_count)" 0

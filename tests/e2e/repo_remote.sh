@@ -61,13 +61,14 @@ home() {
 
 ids() { "$FERRY" snapshots --json | jq -r '.[].id'; }
 
-# What an interrupted line, or a busy server, does to each of the commands.
+# What an interrupted line, or a busy server, does to each of the commands; not
+# more to any one request than five tries can bear.
 # shellcheck disable=SC2317 # called by name
 webdav_trouble() {
 	trouble webdav \
-		'{"method":"PUT","path":"/data/","cut_up":300000,"skip":1,"count":2}' \
-		'{"method":"PUT","path":"/data/","lose":true,"skip":4,"count":2}' \
-		'{"method":"PUT","status":503,"skip":6,"count":2}' \
+		'{"method":"PUT","path":"/data/","cut_up":300000,"skip":1,"count":1}' \
+		'{"method":"PUT","path":"/data/","lose":true,"skip":4,"count":1}' \
+		'{"method":"PUT","status":503,"skip":6,"count":1}' \
 		'{"method":"PUT","status":429,"count":1,"skip":8,"headers":{"Retry-After":"1"}}' \
 		'{"method":"GET","cut_down":1000,"skip":1,"count":2}' \
 		'{"method":"GET","path":"/data/","cut_down":200000,"count":2}' \
@@ -76,10 +77,10 @@ webdav_trouble() {
 }
 # shellcheck disable=SC2317 # called by name
 jotta_trouble() {
-	trouble jotta '"kind": "upload", "cut": 100000, "count": 2' \
-		'"kind": "allocate", "status": 503, "count": 2, "skip": 2' \
+	trouble jotta '"kind": "upload", "cut": 100000, "count": 1' \
+		'"kind": "allocate", "status": 503, "count": 1, "skip": 2' \
 		'"kind": "allocate", "status": 429, "retry_after": 1, "skip": 5' \
-		'"kind": "upload", "lost": true, "skip": 3, "count": 2' \
+		'"kind": "upload", "lost": true, "skip": 3, "count": 1' \
 		'"kind": "bin", "cut": 1000, "count": 2' \
 		'"kind": "info", "status": 500, "count": 2, "skip": 3' \
 		'"kind": "dl", "drop": true, "count": 1' \

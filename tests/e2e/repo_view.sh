@@ -107,9 +107,9 @@ P=$(at far repo)
 # asks NAME MOST COMMAND...: with that many requests at most.
 asks() {
 	local name=$1 most=$2 n
-	: >"$(log_of apache)"
+	marked apache
 	exits 0 "$name" "${@:3}"
-	sleep 0.2 # until the server has written them down
+	written_down apache
 	n=$(grep -c '' "$(log_of apache)")
 	if [ "$n" -le "$most" ] && [ "$n" -gt 0 ]; then
 		ok "$name: $n requests"

@@ -206,7 +206,7 @@ head -c 70M /dev/urandom >"$S/large"
 echo old >"$(files nextcloud)/large"
 touch -d 2015-01-01 "$S/large" # older than what is there: still the source
 marked nextcloud
-"$FERRY" copy --bwlimit 20M "$S" "$(at nextcloud "")" >"$OUT" 2>"$ERR" &
+"$FERRY" copy --bwlimit 8M "$S" "$(at nextcloud "")" >"$OUT" 2>"$ERR" &
 pid=$!
 for _ in {1..2400}; do
 	[ "$(since nextcloud '^PUT .*/uploads/.* 201 ')" -lt 2 ] || break
@@ -258,7 +258,7 @@ for s in apache nginx lighttpd rclone; do
 	sleep 0.2
 	check "$s: ferry killed, the old file is whole" \
 		grep -qx old "$(files $s)/big"
-	"$FERRY" copy --bwlimit 20M "$S" "$(at $s "")" >"$OUT" 2>"$ERR" &
+	"$FERRY" copy --bwlimit 8M "$S" "$(at $s "")" >"$OUT" 2>"$ERR" &
 	pid=$!
 	for _ in {1..1200}; do # the source is read: the upload has begun
 		[ "$(awk '/^rchar/ { print $2 }' /proc/$pid/io)" -lt 10000000 ] ||

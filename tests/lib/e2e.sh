@@ -109,6 +109,17 @@ check() {
 	fi
 }
 
+# until_true COMMAND...: it succeeds within a minute.
+until_true() {
+	local i
+	for ((i = 0; i < 600; i++)); do
+		"$@" >"$SHM/until" 2>&1 && return 0
+		sleep 0.1
+	done
+	cat "$SHM/until"
+	return 1
+}
+
 # as_before NAME: the last two dumps, $SHM/before and $SHM/after, are equal.
 as_before() { check "$1" same_dumps; }
 same_dumps() { [ -s "$SHM/before" ] && cmp "$SHM/before" "$SHM/after"; }

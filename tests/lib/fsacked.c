@@ -43,7 +43,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FILES = 12, FOLDERS = 3, BLOCK = 512, BLOCKS = 400, PATH = 48 };
+enum {
+	FILES = 12,
+	FOLDERS = 3,
+	BLOCK = 512,
+	BLOCKS = 400,
+	PATH = 48,
+	WHY = 300
+};
 
 /* A file, and which write its blocks are of (0: none, a hole or the end). */
 struct file {
@@ -534,30 +541,36 @@ static bool may_be(const struct work *w, const struct file *f, uint32_t at,
 	return false;
 }
 
-/* Of which write a block is. */
-static uint32_t block_seq(const char *path, uint32_t at, const uint8_t *p,
-			  uint32_t id)
+/* Of which write a block is, into *seq. */
+static const char *block_seq(const char *path, uint32_t at, const uint8_t *p,
+			     uint32_t id, uint32_t *seq, char out[WHY])
 {
 	static const uint8_t zeros[BLOCK];
 	uint8_t want[BLOCK];
 	uint32_t head[4];
 
+	*seq = 0;
 	if (memcmp(p, zeros, BLOCK) == 0)
-		return 0;
+		return NULL;
 	memcpy(head, p, sizeof(head));
 	block_fill(want, head[1], head[2], head[3]);
 	if (memcmp(p, want, BLOCK) != 0)
 		die("%s: block %u is torn", path, at);
-	if (head[1] != id || head[2] != at)
-		die("%s: block %u of file %u is block %u of file %u", path, at,
-		    id, head[2], head[1]);
-	return head[3];
+	*seq = head[3];
+	if (head[1] == id && head[2] == at)
+		return NULL;
+	snprintf(out, WHY, "%s: block %u of file %u is block %u of file %u",
+		 path, at, id, head[2], head[1]);
+	return out;
 }
 
-static void check_file(struct work *w, const char *path, uint32_t id)
+/* NULL: what is in the file may be; or what is wrong, in `out`. */
+static const char *check_file(struct work *w, const char *path, uint32_t id,
+			      char out[WHY])
 {
 	struct file *f = file_of(w, id);
 	int fd = openat(w->top, path, O_RDONLY | O_CLOEXEC);
+	const char *why = NULL;
 	uint8_t p[BLOCK];
 	struct stat st;
 
@@ -565,21 +578,41 @@ static void check_file(struct work *w, const char *path, uint32_t id)
 		die("%s: %s", path, strerror(errno));
 	if (st.st_size % BLOCK || st.st_size > (off_t)BLOCKS * BLOCK)
 		die("%s: %lld bytes", path, (long long)st.st_size);
-	for (uint32_t at = 0; at < BLOCKS; at++) {
+	for (uint32_t at = 0; at < BLOCKS && !why; at++) {
 		ssize_t n = pread(fd, p, BLOCK, (off_t)at * BLOCK);
-		uint32_t seq;
+		uint32_t seq = 0;
 
 		if (n < 0)
 			die("%s: read: %s", path, strerror(errno));
 		if (n != ((off_t)at * BLOCK < st.st_size ? BLOCK : 0))
 			die("%s: %zd bytes at block %u", path, n, at);
-		seq = n ? block_seq(path, at, p, id) : 0;
-		if (!may_be(w, f, at, seq))
-			die("%s: block %u is of write %u, and that of %u was "
-			    "acknowledged",
-			    path, at, seq, f->acked[at]);
+		if (n)
+			why = block_seq(path, at, p, id, &seq, out);
+		if (why || may_be(w, f, at, seq))
+			continue;
+		snprintf(out, WHY,
+			 "%s: block %u is of write %u, and that of %u was "
+			 "acknowledged",
+			 path, at, seq, f->acked[at]);
+		why = out;
 	}
 	close(fd);
+	return why;
+}
+
+/* NULL: the files of this state have what they may have. */
+static const char *unlike(struct work *w, const struct names *s, char out[WHY])
+{
+	const char *why = NULL;
+
+	for (int i = 0; i < FILES; i++) {
+		/* Of one that was deleted since nothing is known. */
+		for (int j = 0; s->files[i].id && !why && j < FILES; j++)
+			if (w->files[j].id == s->files[i].id)
+				why = check_file(w, s->files[i].path,
+						 s->files[i].id, out);
+	}
+	return why;
 }
 
 static bool known(const struct names *s, const char *path, bool folder)
@@ -595,7 +628,7 @@ static bool known(const struct names *s, const char *path, bool folder)
 
 /* The entries of a folder that the state does not know; *n counts the rest. */
 static const char *stranger(struct work *w, const struct names *s,
-			    const char *folder, int *n, char out[300])
+			    const char *folder, int *n, char out[WHY])
 {
 	int fd = openat(w->top, *folder ? folder : ".",
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -606,7 +639,7 @@ static const char *stranger(struct work *w, const struct names *s,
 	while (dir && !found && (d = readdir(dir))) {
 		if (d->d_name[0] == '.')
 			continue;
-		snprintf(out, 300, "%.30s%s%s", folder, *folder ? "/" : "",
+		snprintf(out, WHY, "%.30s%s%s", folder, *folder ? "/" : "",
 			 d->d_name);
 		if (!known(s, out, d->d_type == DT_DIR))
 			found = out;
@@ -618,7 +651,7 @@ static const char *stranger(struct work *w, const struct names *s,
 }
 
 /* NULL: the names are those of this state; or in what they differ. */
-static const char *differs(struct work *w, const struct names *s, char out[300])
+static const char *differs(struct work *w, const struct names *s, char out[WHY])
 {
 	const char *found = stranger(w, s, "", &(int){ 0 }, out);
 	struct stat st;
@@ -637,37 +670,33 @@ static const char *differs(struct work *w, const struct names *s, char out[300])
 	return found;
 }
 
+/*
+ * What is there is one of the states since the one that was acknowledged: its
+ * names, and what is in its files, since a name may have come to another file.
+ */
 static int check(struct work *w)
 {
-	char line[200], out[300];
+	char line[200], out[WHY];
 	const char *why = NULL;
-	const struct names *s = NULL;
 	size_t k;
 
 	state_add(w);
 	while (fgets(line, sizeof(line), w->log))
 		if (strchr(line, '\n'))
 			log_line(w, line);
-	for (k = w->n_states; k-- > 0;) {
-		s = &w->states[k];
-		why = differs(w, s, out);
+	for (k = w->n_states; k-- > w->must;) {
+		why = differs(w, &w->states[k], out);
+		if (!why)
+			why = unlike(w, &w->states[k], out);
 		if (!why)
 			break;
 		printf("state %zu of %zu: %s\n", k, w->n_states, why);
 	}
 	if (why)
-		die("names that never were together (%s)", why);
-	if (k < w->must)
-		die("names of state %zu, but %zu was acknowledged", k, w->must);
-	for (int i = 0; i < FILES; i++)
-		if (s->files[i].id) {
-			/* Of one that was deleted since nothing is known. */
-			for (int j = 0; j < FILES; j++)
-				if (w->files[j].id == s->files[i].id)
-					check_file(w, s->files[i].path,
-						   s->files[i].id);
-		}
-	printf("names of state %zu of %zu\n", k + 1, w->n_states);
+		die("what never was together, since state %zu was "
+		    "acknowledged (%s)",
+		    w->must, why);
+	printf("state %zu of %zu\n", k + 1, w->n_states);
 	return 0;
 }
 

@@ -38,23 +38,13 @@ mount_pid() {
 		sed -n 's/.*"pid":\([0-9]*\).*/\1/p'
 }
 
-# gone PID: it ends within a minute.
+# gone PID: it ends, within three minutes: another test may have taken the mount
+# along into a namespace.
 gone() {
 	local i
-	for ((i = 0; i < 1200; i++)); do
+	for ((i = 0; i < 3600; i++)); do
 		kill -0 "$1" 2>/dev/null || return 0
 		sleep 0.05
 	done
-	return 1
-}
-
-# until_true COMMAND...: it succeeds within a minute.
-until_true() {
-	local i
-	for ((i = 0; i < 600; i++)); do
-		"$@" >"$SHM/until" 2>&1 && return 0
-		sleep 0.1
-	done
-	cat "$SHM/until"
 	return 1
 }

@@ -36,6 +36,11 @@ resized = False
 while time.monotonic() - start < 600:
     if not resized and time.monotonic() - start > seconds / 2:
         resized = True
+        while select.select([fd], [], [], 0)[0]:  # what was written until now
+            try:
+                os.write(1, os.read(fd, 65536))
+            except OSError:
+                break
         os.write(1, b"\n<resized>\n")
         resize(fd, columns // 2)
         os.kill(pid, signal.SIGWINCH)

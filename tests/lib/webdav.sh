@@ -82,8 +82,10 @@ through() {
 
 # front NAME SERVER: one that misbehaves as faults() tells it.
 front() {
+	mkdir -p "$SHM/srv/$1"
 	through "$1" "$2" /usr/bin/python3 "$SERVERS/fault_front.py" \
-		"$SHM/srv/$1" 0 "127.0.0.1:$(port_of "$2")"
+		"$SHM/srv/$1" "$("$SERVERS/port" "$SHM/srv/$1")" \
+		"127.0.0.1:$(port_of "$2")"
 }
 
 # long_line NAME SERVER OPTION... MILLISECONDS
@@ -112,8 +114,19 @@ at() {
 # requests FILE REGEX: how many lines of the log fit.
 requests() { grep -acE "$2" "$1"; }
 
+# A server writes down what it was asked when it has answered, or a bit later.
+written_down() {
+	local was=-1 now
+	for _ in {1..100}; do
+		now=$(stat -c %s "$(log_of "$1")")
+		[ "$now" != "$was" ] || return
+		was=$now
+		sleep 0.2
+	done
+}
+
 # marked SERVER; since SERVER REGEX: lines since then.
-marked() { : >"$(log_of "$1")"; }
+marked() { written_down "$1"; : >"$(log_of "$1")"; }
 since() { requests "$(log_of "$1")" "$2"; }
 
 # at_least NAME VALUE LEAST

@@ -31,7 +31,8 @@ What is done:
     replace         [regular expression, replacement] in the answer
     set             {name: value or null} in the answer's headers
     set_request     the same in the request's
-    wait            seconds before the request is passed on
+    wait            seconds before the request is passed on, whatever becomes
+                    of the client; hold: only if it is still there then
     delay           seconds before the answer
     round           seconds: it is passed on when no other has come for so
                     long, together with all that came before: so those that
@@ -45,6 +46,7 @@ import collections
 import json
 import os
 import re
+import select
 import socket
 import struct
 import sys
@@ -311,6 +313,11 @@ class Connection:
 
     def forward(self, r, body):
         time.sleep(r.get("wait", 0))
+        if "hold" in r:
+            gone = select.poll()
+            gone.register(self.sock, select.POLLRDHUP)
+            if gone.poll(r["hold"] * 1000):
+                raise Gone
         with socket.create_connection(self.front.target) as up:
             return self.exchange(r, body, up)
 

@@ -142,7 +142,8 @@ static void a_new_connection_that_is_closed_is_an_error(void)
 	end(&t);
 }
 
-static void a_401_is_answered_with_new_credentials_once(void)
+/* The token of an hour ago, or of a second; one that is not believed ends. */
+static void a_401_is_answered_with_new_credentials(void)
 {
 	static const struct reply script[] = {
 		{ .text = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n" },
@@ -151,9 +152,15 @@ static void a_401_is_answered_with_new_credentials_once(void)
 		{ .text = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n" },
 		{ .text = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n" },
 		{ .text = OK("", "0") },
+		{ .text = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n" },
+		{ .text = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n" },
+		{ .text = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n" },
+		{ .text = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n" },
+		{ .text = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n" },
+		{ .text = OK("", "0") },
 		{ 0 }
 	};
-	struct keys keys = { .last = 4 };
+	struct keys keys = { .last = 10 };
 	struct fixture t;
 
 	begin(&t, script);
@@ -163,14 +170,17 @@ static void a_401_is_answered_with_new_credentials_once(void)
 	CHECK_STR(keys.stale, "Bearer secret1");
 	CHECK(strstr(t.server.heads[0].data, "Bearer secret1\r\n"));
 	CHECK(strstr(t.server.heads[1].data, "Bearer secret2\r\n"));
-	CHECK(ask(&t) == 0 && t.answer.status == 401); /* 3 and 4: both bad */
-	CHECK(t.server.n_requests == 4);
+	CHECK(ask(&t) == 0 && t.answer.status == 200); /* 3, 4, 5; 6 */
+	CHECK(strstr(t.server.heads[5].data, "Bearer secret6\r\n"));
+	CHECK(t.server.n_requests == 6);
+	CHECK(ask(&t) == 0 && t.answer.status == 401); /* 7 to 10 */
+	CHECK(t.server.n_requests == 10);
 	/* no other value: no other request */
 	CHECK(ask(&t) == 0 && t.answer.status == 401);
-	CHECK(t.server.n_requests == 5);
+	CHECK(t.server.n_requests == 11);
 	t.rq.no_auth = true;
 	CHECK(ask(&t) == 0);
-	CHECK(!strstr(t.server.heads[5].data, "Authorization"));
+	CHECK(!strstr(t.server.heads[11].data, "Authorization"));
 	end(&t);
 }
 
@@ -405,7 +415,7 @@ int main(void)
 	RUN(a_kept_connection_that_was_closed_is_no_error);
 	RUN(what_changes_something_is_sent_only_once);
 	RUN(a_new_connection_that_is_closed_is_an_error);
-	RUN(a_401_is_answered_with_new_credentials_once);
+	RUN(a_401_is_answered_with_new_credentials);
 	RUN(a_name_and_password_are_sent_at_once);
 	RUN(digest_is_used_where_it_is_asked_for);
 	RUN(a_redirect_leads_no_further_than_it_may);

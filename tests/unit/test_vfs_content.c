@@ -55,15 +55,22 @@ static void one_who_jumps_about_fetches_what_he_reads(void)
 static void one_who_reads_on_asks_seldom(void)
 {
 	struct trick *t = bed_begin_trick(&b, ":mem:");
+	int64_t last, now;
+	unsigned most = 6;
 	struct vfs_file *f;
 
 	b.opt.read_ahead = 64 * MIB;
 	bed_reopen_trick(&b, t);
 	CHECK(put_bytes(&b.p, b.be, "f", 3, 64 * MIB) == 0);
 	f = open_file("f", O_RDONLY);
-	for (int64_t off = 0; off < 64 * MIB; off += 65536)
+	last = clock_mono();
+	for (int64_t off = 0; off < 64 * MIB; off += 65536) {
 		check_bytes(f, 3, off, 65536);
-	CHECK(t->n[CALL_GET] <= 6);
+		now = clock_mono();
+		most += now - last > NS_PER_SEC / 2; /* it gives up, then */
+		last = now;
+	}
+	CHECK(t->n[CALL_GET] <= most);
 	close_file(f);
 	bed_end_trick(&b, t);
 }
@@ -126,6 +133,7 @@ static void what_is_not_here_fails_at_once_without_a_network(void)
 {
 	struct trick *t = bed_begin_trick(&b, ":mem:");
 	struct vfs_file *f, *g;
+	int64_t began;
 	char buf[100];
 
 	CHECK(put_bytes(&b.p, b.be, "f", 3, 100) == 0);
@@ -133,12 +141,21 @@ static void what_is_not_here_fails_at_once_without_a_network(void)
 	f = open_file("f", O_RDONLY);
 	g = open_file("g", O_RDONLY);
 	check_bytes(g, 4, 0, 100);
-	t->before[CALL_GET] = 1;
+	t->before[CALL_GET] = 1000;
 	t->kind = ERR_NETWORK;
 	CHECK(read_at(f, buf, 100, 0) == -ENETDOWN);
-	CHECK(t->n[CALL_GET] == 2);
-	CHECK(read_at(f, buf, 100, 0) == -ENETDOWN);
-	CHECK(t->n[CALL_GET] == 2);
+	for (unsigned i = 0; i < 10; i++) { /* if it is asked for at once */
+		unsigned n = t->n[CALL_GET];
+
+		began = clock_mono();
+		CHECK(read_at(f, buf, 100, 0) == -ENETDOWN);
+		CHECK(read_at(f, buf, 100, 0) == -ENETDOWN);
+		CHECK(t->n[CALL_GET] <= n + 2);
+		if (clock_mono() - began < NS_PER_SEC / 2) {
+			CHECK(t->n[CALL_GET] <= n + 1);
+			break;
+		}
+	}
 	check_bytes(g, 4, 0, 100);
 	vfs_release(b.v, f);
 	vfs_release(b.v, g);
@@ -394,30 +411,18 @@ static void a_file_that_is_larger_than_the_budget_is_read(void)
 	for (unsigned i = 0; i < 3; i++) {
 		vfs_release(b.v, f);
 		/* what was on its way is counted when it has stopped */
-		for (unsigned k = 0; k < 1000; k++) {
+		for (unsigned k = 0;; k++) {
 			CHECK(evict(b.v, &b.p.op) == 0);
 			if (on_disk() <= 4 * MIB)
 				break;
+			CHECK(k < 6000);
 			usleep(10000);
 		}
-		CHECK(on_disk() <= 4 * MIB);
 		f = open_file("f", O_RDONLY);
 		check_bytes(f, 1, i * 8 * MIB, 6 * MIB);
 	}
 	vfs_release(b.v, f);
 	bed_end(&b);
-}
-
-/* What is on its way goes when it has arrived. */
-static bool no_data_files(void)
-{
-	for (unsigned i = 0; i < 1000; i++) {
-		CHECK(vfs_fsyncdir(b.v, &b.p.op) == 0);
-		if (data_files() == 0)
-			return true;
-		usleep(10000);
-	}
-	return false;
 }
 
 static void without_a_cache_what_was_read_goes(void)
@@ -440,10 +445,21 @@ static void without_a_cache_what_was_read_goes(void)
 	bed_end(&b);
 }
 
+static void read_neighbour(unsigned i)
+{
+	struct vfs_file *f;
+	char name[20];
+
+	snprintf(name, sizeof(name), "f%02u", i);
+	f = open_file(name, O_RDONLY);
+	check_bytes(f, i, 0, 1000);
+	vfs_release(b.v, f);
+}
+
 static void small_neighbours_are_fetched_ahead(void)
 {
 	struct trick *t = bed_begin_trick(&b, ":mem:");
-	struct vfs_file *f;
+	unsigned next = 3;
 	char name[20];
 
 	bed_close(&b);
@@ -453,21 +469,19 @@ static void small_neighbours_are_fetched_ahead(void)
 		CHECK(put_bytes(&b.p, b.be, name, i, 1000) == 0);
 	}
 	bed_reopen_trick(&b, t);
-	for (unsigned i = 0; i < 3; i++) {
-		snprintf(name, sizeof(name), "f%02u", i);
-		f = open_file(name, O_RDONLY);
-		check_bytes(f, i, 0, 1000);
-		vfs_release(b.v, f);
-	}
-	for (unsigned i = 0; i < 1000 && t->n[CALL_GET] < 8; i++)
+	/* three at once, and more if they came too far apart to be a row */
+	for (unsigned i = 0; i < 3; i++)
+		read_neighbour(i);
+	for (unsigned i = 0; i < 1000 && t->n[CALL_GET] < 8; i++) {
+		if (i % 200 == 199)
+			for (unsigned k = 0; k < 3; k++)
+				read_neighbour(next++);
 		usleep(10000);
-	CHECK(t->n[CALL_GET] >= 8 && t->n[CALL_GET] <= 50);
-	for (unsigned i = 3; i < 100; i++) {
-		snprintf(name, sizeof(name), "f%02u", i);
-		f = open_file(name, O_RDONLY);
-		check_bytes(f, i, 0, 1000);
-		vfs_release(b.v, f);
 	}
+	CHECK(t->n[CALL_GET] >= 8 && t->n[CALL_GET] >= next + 5);
+	CHECK(t->n[CALL_GET] <= next + 47);
+	for (; next < 100; next++)
+		read_neighbour(next);
 	CHECK(t->n[CALL_GET] == 100);
 	bed_end_trick(&b, t);
 }
@@ -542,7 +556,7 @@ static void what_is_pinned_comes_and_stays(void)
 	CHECK(bed_rc(&b, vfs_unpin(b.v, &b.p.op, "d")) == ENOENT);
 	CHECK(bed_rc(&b, vfs_pin(b.v, &b.p.op, "nothing")) == ENOENT);
 	CHECK(vfs_pin(b.v, &b.p.op, "d") == 0);
-	for (unsigned i = 0; i < 1000 && pins().missing; i++)
+	for (unsigned i = 0; i < 12000 && pins().missing; i++)
 		usleep(10000);
 	CHECK(pins().n == 1 && pins().bytes == 1000000 + 3 * MIB);
 	CHECK(pins().missing == 0);
@@ -576,7 +590,7 @@ static void what_a_broken_upload_has_left_is_removed(void)
 	CHECK(put_bytes(&b.p, b.be, "f", 1, 1000) == 0);
 	CHECK(bed_ino(&b, "f") && !bed_ino(&b, ".ferry-tmp.0000000000000001"));
 	CHECK(vfs_pin(b.v, &b.p.op, "f") == 0); /* it looks at once */
-	for (unsigned i = 0; i < 1000 && access(old, F_OK) == 0; i++)
+	for (unsigned i = 0; i < 12000 && access(old, F_OK) == 0; i++)
 		usleep(10000);
 	CHECK(access(old, F_OK) < 0 && access(held, F_OK) == 0);
 	close(fd);

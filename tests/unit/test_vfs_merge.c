@@ -189,6 +189,23 @@ static int list_errno(const char *path)
 	return bed_rc(&b, vfs_lookup(b.v, &b.p.op, bed_ino(&b, path), "x", &a));
 }
 
+static void what_is_ours_of_it_is_shown_without_a_network(void)
+{
+	begin();
+	CHECK(bed_mkdir(&b, "d") == 0);
+	write_bytes("d/ours", 1, 10);
+	put("d/theirs", 2, 20);
+	CHECK_NAMES(&b, "", "d ");
+	cut_off(true);
+	CHECK_NAMES(&b, "d", "ours ");
+	bed_reopen_trick(&b, t);
+	CHECK_NAMES(&b, "d", "ours ");
+	cut_off(false);
+	bed_reopen_trick(&b, t);
+	CHECK_NAMES(&b, "d", "ours theirs ");
+	end();
+}
+
 static void without_a_network_what_is_known_is_shown(void)
 {
 	struct vfs_status st;
@@ -318,19 +335,23 @@ static void the_kernel_is_told_of_names_that_come_and_go(void)
 
 /* ---- a walk -------------------------------------------------------------- */
 
-static unsigned lists_after(unsigned want)
-{
-	for (int i = 0; i < 1000 && t->n[CALL_LIST] < want; i++)
-		usleep(10 * 1000);
-	return t->n[CALL_LIST];
-}
-
 static void read_folder(const char *path)
 {
 	struct buf names = BUF_INIT;
 
 	bed_list(&b, path, &names);
 	buf_free(&names);
+}
+
+/* Who stands still for three seconds does not walk, so this one goes on. */
+static unsigned lists_after(unsigned want, const char *one, const char *other)
+{
+	for (int i = 0; i < 6000 && t->n[CALL_LIST] < want; i++) {
+		if (i % 100 == 99)
+			read_folder(i % 200 == 199 ? one : other);
+		usleep(10 * 1000);
+	}
+	return t->n[CALL_LIST];
 }
 
 static void who_walks_finds_folders_listed(void)
@@ -349,9 +370,9 @@ static void who_walks_finds_folders_listed(void)
 	CHECK(bed_ino(&b, "d00/e/f") && bed_ino(&b, "d01"));
 	read_folder("d00");
 	read_folder("d00/e");
-	CHECK(lists_after(3) == 3);
+	CHECK(lists_after(3, "d00", "d00/e") == 3);
 	read_folder("d01");
-	CHECK(lists_after(1 + 2 * 30) == 1 + 2 * 30);
+	CHECK(lists_after(1 + 2 * 30, "d00", "d01") == 1 + 2 * 30);
 	for (int i = 0; i < 30; i++) {
 		snprintf(name, sizeof(name), "d%02d/e", i);
 		CHECK_NAMES(&b, name, "f ");
@@ -368,6 +389,7 @@ int main(void)
 	RUN(what_both_sides_delete_is_gone);
 	RUN(a_folder_that_goes_takes_what_was_moved_out_along);
 	RUN(a_file_that_becomes_a_folder_is_both_when_it_was_written);
+	RUN(what_is_ours_of_it_is_shown_without_a_network);
 	RUN(without_a_network_what_is_known_is_shown);
 	RUN(a_root_that_is_not_mounted_is_not_empty);
 	RUN(what_is_deleted_meanwhile_does_not_come_back);

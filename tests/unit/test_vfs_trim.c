@@ -66,7 +66,7 @@ static void less(size_t most, int64_t idle)
 /* As soon as all is saved, no more than these are in memory. */
 static bool settles_to(int64_t want)
 {
-	for (unsigned i = 0; i < 600; i++) {
+	for (unsigned i = 0; i < 2400; i++) {
 		less(0, 0);
 		if (nodes() <= want)
 			return nodes() == want;

@@ -128,4 +128,16 @@ static inline size_t data_files(void)
 	return n;
 }
 
+/* What is on its way goes when it has arrived. */
+static inline bool no_data_files(void)
+{
+	for (unsigned i = 0; i < 6000; i++) {
+		CHECK(vfs_fsyncdir(b.v, &b.p.op) == 0);
+		if (data_files() == 0)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
 #endif

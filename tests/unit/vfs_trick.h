@@ -38,16 +38,16 @@ struct trick {
 	struct backend base;
 	struct backend *in;
 	atomic_uint n[CALLS];
-	atomic_uint before[CALLS]; /* so many of the next fail, undone */
-	atomic_uint after[CALLS];  /* so many are done, and fail */
-	atomic_uint kills[CALLS];  /* the last of so many is done, and kills */
-	bool forgets_time;         /* a file has the time of its coming */
-	bool no_moves;             /* from one disk to another, say */
-	enum err_kind kind;        /* with this */
+	atomic_uint before[CALLS];  /* so many of the next fail, undone */
+	atomic_uint after[CALLS];   /* so many are done, and fail */
+	atomic_uint kills[CALLS];   /* the last of so many is done, and kills */
+	atomic_bool forgets_time;   /* a file has the time of its coming */
+	atomic_bool no_moves;       /* from one disk to another, say */
+	_Atomic enum err_kind kind; /* with this */
 	atomic_uint rate; /* of 1000 fail, by chance, but list and get */
 	_Atomic uint64_t seed;
 	/* Called before the work is done, without any lock. */
-	void (*meet)(struct trick *t, enum call c, const char *path);
+	void (*_Atomic meet)(struct trick *t, enum call c, const char *path);
 	void *arg;
 };
 
@@ -56,13 +56,14 @@ static inline struct trick *trick_of(struct backend *be)
 	return container_of(be, struct trick, base);
 }
 
-static inline bool trick_takes(atomic_uint *n)
+/* Counts down to 0; what it was before. */
+static inline unsigned trick_takes(atomic_uint *n)
 {
 	unsigned k = atomic_load(n);
 
 	while (k && !atomic_compare_exchange_weak(n, &k, k - 1))
 		;
-	return k > 0;
+	return k;
 }
 
 static inline bool trick_chance(struct trick *t)
@@ -84,11 +85,13 @@ static inline int trick_fails(struct trick *t, struct op *op)
 
 static inline bool trick_enter(struct trick *t, enum call c, const char *path)
 {
+	void (*meet)(struct trick *, enum call, const char *) = t->meet;
+
 	atomic_fetch_add(&t->n[c], 1);
 	if (getenv("TRICK_TRACE"))
 		fprintf(stderr, "%s %s\n", trick_names[c], path);
-	if (t->meet)
-		t->meet(t, c, path);
+	if (meet)
+		meet(t, c, path);
 	if (c == CALL_LIST || c == CALL_GET)
 		return !trick_takes(&t->before[c]);
 	return !trick_takes(&t->before[c]) && !(t->rate && trick_chance(t));
@@ -99,10 +102,8 @@ static inline int trick_leave(struct trick *t, struct op *op, enum call c,
 {
 	if (getenv("TRICK_TRACE") && rc < 0)
 		fprintf(stderr, "  %s: %s\n", trick_names[c], op->err.msg);
-	if (rc == 0 && atomic_load(&t->kills[c]) == 1)
+	if (rc == 0 && trick_takes(&t->kills[c]) == 1)
 		kill(getpid(), SIGKILL);
-	if (rc == 0)
-		trick_takes(&t->kills[c]);
 	if (rc == 0 &&
 	    (trick_takes(&t->after[c]) ||
 	     (t->rate && c != CALL_LIST && c != CALL_GET && trick_chance(t))))
