@@ -46,8 +46,6 @@ struct contents {
 /* ---- content.c ----------------------------------------------------------- */
 /* The data file of a number; `flags` as open(2): a descriptor, or -1, errno. */
 int content_open_data(struct vfs *v, uint64_t ino, int flags);
-/* Save which bytes are here, and that there are some. Without any lock. */
-void content_save(struct vfs *v, struct content *c);
 /* Whether `have` is all; with c->lock. */
 bool content_is_whole(const struct content *c);
 /* What is here of a clean node goes; with v->lock. */

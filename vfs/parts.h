@@ -432,6 +432,8 @@ void content_put(struct vfs *v, struct content *c);
    the users are gone. Without any lock. */
 int content_need(struct vfs *v, struct op *op, struct content *c, int64_t off,
 		 int64_t len) MUST_CHECK;
+/* Save which bytes are here, and that there are some. Without any lock. */
+void content_save(struct vfs *v, struct content *c);
 int content_write(struct vfs *v, struct op *op, struct content *c,
 		  const void *p, size_t n, int64_t off) MUST_CHECK;
 int content_truncate(struct vfs *v, struct op *op, struct content *c,

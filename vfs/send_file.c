@@ -21,6 +21,10 @@ struct put {
 	bool in_place;    /* over what is there already */
 };
 
+/*
+ * That all is here is saved with the promise: after it the place may have
+ * another, ours, and the rest could not be had from there.
+ */
 static int need_all(struct put *p)
 {
 	struct content *c = p->c;
@@ -29,7 +33,12 @@ static int need_all(struct put *p)
 	pthread_mutex_lock(&c->lock);
 	size = c->whole ? 0 : c->size;
 	pthread_mutex_unlock(&c->lock);
-	return size ? content_need(p->j->v, p->j->op, c, 0, size) : 0;
+	if (size == 0)
+		return 0;
+	if (content_need(p->j->v, p->j->op, c, 0, size) < 0)
+		return -1;
+	content_save(p->j->v, c);
+	return 0;
 }
 
 static bool was_written(const struct put *p)
