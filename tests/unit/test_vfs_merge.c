@@ -282,7 +282,7 @@ static void what_is_deleted_meanwhile_does_not_come_back(void)
 		CHECK(!bed_ino(&b, name));
 	}
 	bed_flush(&b);
-	t->meet = NULL;
+	no_meeting(t);
 	CHECK_NAMES(&b, "", "");
 	end();
 }

@@ -568,7 +568,7 @@ static void out_of_one_circle_into_the_next(void)
 	t->meet = only_the_first_move;
 	CHECK(vfs_flush(b.v, &b.p.op, "") < 0);
 	err_clear(&b.p.op.err);
-	t->meet = NULL;
+	no_meeting(t);
 	atomic_store(&t->before[CALL_MOVE_DIR], 0);
 	CHECK(bed_rename(&b, "c/d", "d", 0) == 0);
 	CHECK(bed_rename(&b, "c/e", "e", 0) == 0);

@@ -56,6 +56,13 @@ static inline struct trick *trick_of(struct backend *be)
 	return container_of(be, struct trick, base);
 }
 
+static inline void no_meeting(struct trick *t)
+{
+	void (*none)(struct trick *, enum call, const char *) = NULL;
+
+	t->meet = none;
+}
+
 /* Counts down to 0; what it was before. */
 static inline unsigned trick_takes(atomic_uint *n)
 {
