@@ -645,7 +645,7 @@ static void meet(struct trick *trick, enum call c, const char *path)
 	if ((c != CALL_PUT && c != CALL_MKDIR && c != CALL_MOVE_DIR) || !f)
 		return;
 	then = NULL;
-	trick->meet = NULL;
+	no_meeting(trick);
 	f();
 }
 
