@@ -203,10 +203,15 @@ struct vfs {
 	struct contents *contents;
 	struct fetcher *fetcher;
 
-	/* vfs.c: saves, evicts, refreshes what is pinned, asks the quota */
+	/* vfs.c: saves, evicts */
 	pthread_t keeper;
 	pthread_cond_t keeper_wake;
 	bool keeping, closing;
+
+	/* quota.c */
+	pthread_t asker;
+	pthread_cond_t asker_wake;
+	bool asking;
 	struct quota quota;
 };
 
@@ -238,6 +243,10 @@ void vfs_thread_gives_way(void);
  */
 void vfs_heard(struct vfs *v, const struct err *e /* NULL: it answered */);
 bool vfs_may_ask(struct vfs *v);
+
+/* ---- quota.c ------------------------------------------------------------- */
+int quota_open(struct vfs *v, struct op *op) MUST_CHECK;
+void quota_close(struct vfs *v);
 
 /* ---- node.c; all with v->lock held --------------------------------------- */
 struct node *node_find(struct vfs *v, uint64_t ino); /* or NULL */

@@ -18,7 +18,6 @@
 
 #define SAVE_EVERY  (NS_PER_SEC / 2)
 #define EVICT_EVERY (30 * NS_PER_SEC)
-#define QUOTA_EVERY (60 * NS_PER_SEC)
 
 /* Entries in memory that nobody uses, and after which time. */
 enum { KEEP_NODES = 100000 };
@@ -77,24 +76,6 @@ void vfs_thread_gives_way(void)
 
 /* ---- the keeper ---------------------------------------------------------- */
 
-static void ask_quota(struct vfs *v, struct op *op)
-{
-	struct quota q;
-	int rc;
-
-	if (!be_can(v->be, BE_QUOTA) || !vfs_may_ask(v))
-		return;
-	rc = be_quota(v->be, op, &q);
-	vfs_heard(v, rc < 0 ? &op->err : NULL);
-	if (rc < 0) {
-		log_info(v->be->name, "%s", op->err.msg);
-		return;
-	}
-	vfs_lock(v);
-	v->quota = q;
-	vfs_unlock(v);
-}
-
 /*
  * Until there may be something to do, at the latest `until`; `failed`: it was
  * tried just now.  With the lock.
@@ -125,7 +106,7 @@ static void *keep(void *arg)
 {
 	struct vfs *v = arg;
 	struct op op = op_begin(&v->cancel);
-	int64_t evict_at = clock_mono() + EVICT_EVERY, quota_at = 0;
+	int64_t evict_at = clock_mono() + EVICT_EVERY;
 	char last[sizeof(op.err.msg)] = "";
 
 	vfs_thread_gives_way();
@@ -134,10 +115,6 @@ static void *keep(void *arg)
 		int64_t now = clock_mono();
 
 		vfs_unlock(v);
-		if (now >= quota_at) {
-			ask_quota(v, &op);
-			quota_at = clock_mono() + QUOTA_EVERY;
-		}
 		if ((store_is_due(v) ? store_save_all(v, &op)
 				     : store_commit(v, &op, false)) < 0)
 			say(v, &op.err, last, sizeof(last));
@@ -152,7 +129,7 @@ static void *keep(void *arg)
 		}
 		arena_reset(&op.arena);
 		vfs_lock(v);
-		rest(v, evict_at < quota_at ? evict_at : quota_at, *last);
+		rest(v, evict_at, *last);
 	}
 	vfs_unlock(v);
 	op_end(&op);
@@ -227,6 +204,7 @@ static void init(struct vfs *v, struct backend *be, const struct vfs_opt *opt)
 	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
 	pthread_cond_init(&v->listed, &mono);
 	pthread_cond_init(&v->keeper_wake, &mono);
+	pthread_cond_init(&v->asker_wake, &mono);
 	pthread_condattr_destroy(&mono);
 }
 
@@ -251,6 +229,7 @@ static void destroy(struct vfs *v)
 		close(v->data_fd);
 	if (v->lock_fd >= 0)
 		close(v->lock_fd);
+	pthread_cond_destroy(&v->asker_wake);
 	pthread_cond_destroy(&v->keeper_wake);
 	pthread_cond_destroy(&v->listed);
 	pthread_mutex_destroy(&v->lock);
@@ -285,9 +264,14 @@ int vfs_open(struct op *op, struct backend *be, const struct vfs_opt *opt,
 		goto no_queue;
 	if (start_keeper(v, op) < 0)
 		goto no_keeper;
+	if (quota_open(v, op) < 0)
+		goto no_asker;
 	ahead_open(v);
 	*out = v;
 	return 0;
+no_asker:
+	cancel_set(&v->cancel);
+	stop_keeper(v);
 no_keeper:
 	queue_close(v);
 no_queue:
@@ -325,6 +309,7 @@ void vfs_close(struct vfs *v)
 	queue_close(v); /* has a grace for what is under way */
 	cancel_set(&v->cancel);
 	ahead_close(v);
+	quota_close(v);
 	stop_keeper(v);
 	contents_close(v);
 	save_end(v);
@@ -332,13 +317,6 @@ void vfs_close(struct vfs *v)
 }
 
 /* ---- the whole ----------------------------------------------------------- */
-
-void vfs_statfs(struct vfs *v, struct quota *out)
-{
-	vfs_lock(v);
-	*out = v->quota;
-	vfs_unlock(v);
-}
 
 void vfs_status(struct vfs *v, struct vfs_status *out)
 {

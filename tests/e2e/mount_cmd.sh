@@ -163,6 +163,33 @@ check 'dead again' until_true bash -c "! stat -f '$MNT'"
 check 'umount cleans it, too' down
 check 'and nothing is mounted' not_mounted
 
+# What is done here is saved within half a second, whatever the place does; on
+# a busy machine it may be more.
+mute() {
+	"$FERRY" mount --daemon --write-back 1h \
+		":fault,op=quota,delay=10m,remote='$PLACE':" "$MNT"
+}
+# shellcheck disable=SC2317 # called by check
+saved_by_itself() {
+	local wait
+	for wait in 2 5 15 30; do
+		mute && mkdir "$MNT/unsynced" || return 1
+		sleep $wait
+		kill -9 "$(mount_pid)"
+		until_true bash -c "! stat -f '$MNT'"
+		mute || return 1
+		if [ -d "$MNT/unsynced" ]; then
+			rmdir "$MNT/unsynced"
+			down
+			return
+		fi
+		down || return 1
+	done
+	return 1
+}
+check 'a killed one has what was done, of a place that does not answer' \
+	saved_by_itself
+
 # ---- the queue -------------------------------------------------------------
 check 'mounted to rest for long' up --write-back 1h
 exits 0 'what was left of the killed ones is sent' mount flush "$MNT"
