@@ -174,16 +174,16 @@ saved_by_itself() {
 	local wait
 	for wait in 2 5 15 30; do
 		mute && mkdir "$MNT/unsynced" || return 1
-		sleep $wait
+		sleep "$wait"
 		kill -9 "$(mount_pid)"
 		until_true bash -c "! stat -f '$MNT'"
 		mute || return 1
 		if [ -d "$MNT/unsynced" ]; then
 			rmdir "$MNT/unsynced"
-			down
+			ferry umount "$MNT"
 			return
 		fi
-		down || return 1
+		ferry umount "$MNT" || return 1
 	done
 	return 1
 }
