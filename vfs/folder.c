@@ -202,7 +202,7 @@ static int list(struct vfs *v, struct op *op, struct node *dir, struct merge *m)
 		rc = merge(v, op, &k, m);
 	else if (!k.unknown && k.steady)
 		rc = missing(v, op, dir, &k, m);
-	if (rc < 0 && dir->flags & NODE_LISTED &&
+	if (rc < 0 && dir->flags & (NODE_LISTED | NODE_MET) &&
 	    op->err.kind != ERR_CANCELED) {
 		log_info(dir->name, "%s", op->err.msg);
 		believe(v, f);

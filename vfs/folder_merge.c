@@ -268,6 +268,8 @@ static void meet(struct merge *m, struct node *local, const struct entry *e)
 	 */
 	node_set_remote(m->v, local, m->dir, e->name);
 	node_set_seen(m->v, local, e);
+	local->flags &= ~(uint32_t)NODE_LISTED;
+	local->flags |= NODE_MET;
 	if (local->dir)
 		local->dir->listed_at = 0;
 	local->flags |= NODE_FOUND;
@@ -393,6 +395,7 @@ int merge_listing(struct merge *m, struct op *op, struct listing *l)
 		return -1;
 	if (!(m->dir->flags & NODE_LISTED)) {
 		m->dir->flags |= NODE_LISTED;
+		m->dir->flags &= ~(uint32_t)NODE_MET;
 		store_save(v, m->dir);
 	}
 	return 0;

@@ -369,7 +369,7 @@ void node_set_new(struct vfs *v, struct node *n)
 {
 	v->dir_moves += n->kind == ENTRY_DIR;
 	away_remove(n);
-	n->flags &= ~(uint32_t)(NODE_AWAY | NODE_GONE);
+	n->flags &= ~(uint32_t)(NODE_AWAY | NODE_GONE | NODE_MET);
 	n->flags |= NODE_NEW;
 	if (n->kind == ENTRY_DIR)
 		n->flags |= NODE_LISTED; /* nothing that is not here */

@@ -60,6 +60,8 @@ enum node_flag {
 	NODE_WHOLE = 1 << 8,   /* all of its content is here */
 	NODE_PART = 1 << 9,    /* some is: content.have says what */
 	NODE_XATTRS = 1 << 10, /* has some in the store */
+	NODE_MET = 1 << 11,    /* a folder that both sides made: what is known
+				  is ours, until it is LISTED */
 	/* From here on: not saved. */
 	NODE_SAVE = 1 << 16,       /* in v->unsaved */
 	NODE_SENDING = 1 << 17,    /* the queue is at work on it */
