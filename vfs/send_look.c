@@ -112,6 +112,18 @@ int unsure_is(struct job *j, const struct entry *now)
 	return rc;
 }
 
+/*
+ * Whether an action on it has begun.  (NODE_SENDING alone may be a sender that
+ * has yet to find that it waits for this one.)
+ */
+static bool is_at_work(const struct vfs *v, const struct node *n)
+{
+	for (const struct job *k = v->sending->jobs; k; k = k->next)
+		if (k->n == n)
+			return true;
+	return false;
+}
+
 /* With the lock: it is there, perhaps over something that was deleted. */
 static bool found(struct job *j, const struct entry *now)
 {
@@ -119,7 +131,7 @@ static bool found(struct job *j, const struct entry *now)
 	struct vfs *v = j->v;
 
 	if (t && t != j->n) {
-		if (!(t->flags & NODE_GONE) || t->flags & NODE_SENDING ||
+		if (!(t->flags & NODE_GONE) || is_at_work(v, t) ||
 		    t->kind == ENTRY_DIR)
 			return false;
 		unsure_forget(v, t);
